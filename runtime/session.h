@@ -1,0 +1,117 @@
+// A model in memory: parameters, state and the execution of an artifact's functions.
+#pragma once
+
+#include "runtime/artifact.h"
+#include "runtime/result.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+namespace memformer {
+
+struct SessionOptions {
+  int64_t segments = 1; // the longest rollout, T
+  unsigned threads = 1; // 0: as many as this process may use
+  uint64_t seed = 0;    // of dropout
+};
+
+/// Data of one input for all segments of a rollout: `[T', ...]`, 4 bytes an entry.
+struct InputData {
+  std::string_view name;
+  const void *data = nullptr;
+};
+
+/// Where an output goes: `[T', ...]`, 4 bytes an entry; outputs that are not named are dropped.
+struct OutputSink {
+  std::string_view name;
+  void *data = nullptr;
+};
+
+struct Rollout {
+  int64_t segments = 0; // T', in [1, T]
+  int64_t stored = 0;   // the states before segments 0 ... stored are in the replay buffer already
+  std::span<const InputData> inputs; // every input but `reset` and `dropout_key`
+  // `[T', B]`, nonzero where a row restarts from the initial state before that segment. Null: every
+  // row at segment 0 of a fresh rollout (stored == 0), else none. A segment that is computed again
+  // needs the flags that it had the first time.
+  const int32_t *reset = nullptr;
+  uint64_t position = 0; // of the first segment in its stream, for dropout
+  float lossScale = 1;   // 1 / counted targets of the rollout
+};
+
+struct OptimizerScalars {
+  double learningRate = 1e-3;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weightDecay = 0;
+  double maxGradientNorm = 0; // 0: no clipping
+  uint64_t step = 1;          // n >= 1, in the bias corrections 1 - beta^n
+};
+
+/// All memory is reserved by `create`; nothing else allocates. One thread at a time.
+/// Spans stay valid as long as the session.
+class Session {
+public:
+  /// Errors: a machine or a runtime that cannot run the artifact, or no memory for T segments.
+  /// Parameters, moments and states begin as zeros.
+  static Result<std::unique_ptr<Session>> create(std::shared_ptr<const Artifact> artifact,
+                                                 const SessionOptions &options);
+  ~Session();
+  Session(const Session &) = delete;
+  Session &operator=(const Session &) = delete;
+
+  const Manifest &manifest() const;
+  const SessionOptions &options() const;
+  unsigned threads() const;
+  int64_t segments() const { return options().segments; }
+
+  // Parameters, by their index in manifest().parameters (see Manifest::findParameter). Gradients
+  // and moments are empty where the artifact has none.
+  std::span<const float> parameter(size_t index) const;
+  /// Packed copies of the weights are made again before the next function that runs.
+  std::span<float> mutableParameter(size_t index);
+  std::span<const float> gradient(size_t index) const;
+  std::span<float> firstMoment(size_t index);
+  std::span<float> secondMoment(size_t index);
+  std::span<const float> firstMoment(size_t index) const;
+  std::span<const float> secondMoment(size_t index) const;
+  /// Draws every parameter from its initializer, keyed by the seed and the parameter's name: the
+  /// same values on every machine, whatever other parameters there are. Moments become zero.
+  void initializeParameters(uint64_t seed);
+
+  // The replay buffer: slot t in [0, T] holds the state before segment t; after a rollout of T'
+  // segments, slots 0 ... T' hold its states.
+  size_t stateBytes() const;
+  std::span<std::byte> state(int64_t slot);
+  std::span<const std::byte> state(int64_t slot) const;
+  /// One tensor of a slot, by its index in manifest().state; f32.
+  std::span<float> stateTensor(int64_t slot, size_t index);
+  void moveState(int64_t from, int64_t to); // copies slot `from` over slot `to`
+  void shiftState(int64_t count);           // slot count + i becomes slot i: drops the oldest
+
+  // What dropout depends on, besides the position in the stream.
+  void setSeed(uint64_t seed);
+  void setStep(uint64_t step);
+
+  /// One rollout forward and backward; leaves the gradients. Checks shapes of the request and the
+  /// bounds of every entry first: on an error nothing has run.
+  Result<void> train(const Rollout &rollout, std::span<const OutputSink> outputs = {});
+  /// A rollout forward: outputs `loss` and `prediction`.
+  Result<void> evaluate(const Rollout &rollout, std::span<const OutputSink> outputs = {});
+  /// A rollout forward that yields everything the model names (gradients are those of `train`).
+  Result<void> trace(const Rollout &rollout, std::span<const OutputSink> outputs = {});
+  /// Clips the gradients and steps the optimizer; returns the norm of the gradients before
+  /// clipping.
+  Result<double> update(const OptimizerScalars &scalars);
+
+private:
+  struct Implementation;
+  explicit Session(std::unique_ptr<Implementation> implementation);
+  std::unique_ptr<Implementation> impl;
+};
+
+} // namespace memformer

@@ -1,0 +1,64 @@
+// A fixed set of threads that walks the grid of one dispatch after the other.
+#pragma once
+
+#include "runtime/result.h"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+#include <vector>
+
+namespace memformer {
+
+/// The processors that this process may use.
+unsigned availableProcessors();
+
+/// `run` may be called by one thread at a time, and not from inside a body.
+class ThreadPool {
+public:
+  /// `threads` counts the caller of `run`: a pool of one starts none. 0 means
+  /// availableProcessors().
+  static Result<std::unique_ptr<ThreadPool>> create(unsigned threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool &) = delete;
+  ThreadPool &operator=(const ThreadPool &) = delete;
+
+  unsigned threads() const { return unsigned(workers.size()) + 1; }
+
+  using Body = void (*)(void *context, int64_t workgroup);
+  /// Calls body(context, i) once for each i in [0, grid), in any order, on any thread. All have
+  /// ended, and what they wrote is visible, on return.
+  void run(int64_t grid, Body body, void *context);
+
+  /// The same for a callable `void(int64_t)`.
+  template <class Callable> void run(int64_t grid, Callable &&callable) {
+    using Plain = std::remove_reference_t<Callable>;
+    run(
+        grid, [](void *context, int64_t workgroup) { (*static_cast<Plain *>(context))(workgroup); },
+        const_cast<void *>(static_cast<const void *>(&callable)));
+  }
+
+private:
+  ThreadPool() = default;
+  static void *threadMain(void *pool);
+  void work();
+  void takeWorkgroups();
+  uint64_t waitForJob(uint64_t lastSeen);
+
+  // The job: written while nobody is in it, read only by those that have joined it.
+  Body body = nullptr;
+  void *context = nullptr;
+  int64_t grid = 0;
+
+  // Generation of the job, whether it may be joined, and how many workers are in it: see the
+  // source.
+  alignas(64) std::atomic<uint64_t> state{0};
+  alignas(64) std::atomic<int64_t> next{0};
+  alignas(64) std::atomic<uint32_t> sleepers{0};
+  std::atomic<uint32_t> wake{0};
+  std::atomic<bool> stopping{false};
+  std::vector<unsigned long> workers; // pthread_t
+};
+
+} // namespace memformer
