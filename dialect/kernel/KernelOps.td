@@ -1,0 +1,212 @@
+// The kernel dialect: the few fused kinds of work that a target implements.
+
+#ifndef KERNEL_OPS_TD
+#define KERNEL_OPS_TD
+
+include "dialect/memformer/MemformerDialect.td"
+include "dialect/memformer/MemformerInterfaces.td"
+include "mlir/IR/OpBase.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def Kernel_Dialect : Dialect {
+  let name = "kernel";
+  let cppNamespace = "::memformer::kernel";
+  let summary = "fused kernels on tensors";
+  let description = [{
+    Each op is one dispatch: a grid of workgroups that read the operands and write the results. Rows are all leading dimensions of a tensor collapsed, so that `tensor<8x56x128xf32>` is
+    a matrix of 448 rows of 128.
+
+    **Regions.** An `epilogue` or body region computes one entry of each result from scalars with arith and math ops; a target clones it on vectors. Extra operands of a region are indexed as
+    `indexing` says, one entry for each: `trailing` (the result's shape or its trailing dimensions, repeated), `leading` (leading dimensions) or `whole` (each entry is a block argument of its own). Block arguments: the
+    kernel's own value or values, then those of the extra operands, then the entry's row-major linear index (i32).
+
+    **Accumulation.** A kernel with `accumulate = @p` has no result in its place: it adds to the gradient buffer of parameter p.
+
+    **Arguments of the compiled function**: the operands in order, then the results in order (the gradient buffer in the place of an accumulated result).
+  }];
+  let dependentDialects = ["::memformer::MemformerDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+}
+
+class Kernel_Op<string mnemonic, list<Trait> traits = []> : Op<Kernel_Dialect, mnemonic, !listconcat([
+    DeclareOpInterfaceMethods<FlopsOpInterface>, DeclareOpInterfaceMethods<MemoryEffectsOpInterface>], traits)> {
+  let hasVerifier = 1;
+}
+
+def KernelYieldOp : Op<Kernel_Dialect, "yield", [Pure, Terminator]> {
+  let summary = "the entries that a region computes";
+  let arguments = (ins Variadic<AnyType>:$values);
+  let assemblyFormat = "$values attr-dict `:` type($values)";
+}
+
+def GemmOp : Kernel_Op<"gemm", [AttrSizedOperandSegments, SingleBlock]> {
+  let summary = "matrix product with a fused prologue and epilogue";
+  let description = [{
+    C[m, n] = Σ_k A[m, k] B[k, n], summed in an order that depends on the shape alone, then the epilogue. A is `[…, K]` read by rows, or with `transpose_a` a matrix `[…, M]` read by columns (weight gradients).
+    B is `[…, N]` by rows, or with `packed` what `kernel.pack` made. `n` is N. With `scale` and `shift` A's rows are layer-normalised first; with `store_normalized` the normalised rows are the last result.
+    The epilogue's first block argument is C's entry.
+  }];
+  let arguments = (ins FloatTensor:$a, FloatTensor:$b, Optional<FloatTensor>:$scale, Optional<FloatTensor>:$shift, Variadic<AnyModelTensor>:$extras,
+    I64Attr:$n, UnitAttr:$transpose_a, UnitAttr:$packed, UnitAttr:$store_normalized, DefaultValuedAttr<F64Attr, "1e-5">:$epsilon,
+    DefaultValuedAttr<DenseI32ArrayAttr, "{}">:$indexing, OptionalAttr<FlatSymbolRefAttr>:$accumulate);
+  let results = (outs Variadic<FloatTensor>:$results);
+  let regions = (region SizedRegion<1>:$epilogue);
+}
+
+def PackOp : Kernel_Op<"pack"> {
+  let summary = "a matrix in panels, as gemm reads its B";
+  let description = [{
+    Panel p holds columns p·w … (p+1)·w − 1 of B, w being the result's last dimension: result[p, k, j] = B[k, p·w + j], zero beyond N. The operand is B `[K,N]`, or with `transposed` its transpose `[N,K]` (a linear layer's weight).
+  }];
+  let arguments = (ins FloatTensor:$input, UnitAttr:$transposed);
+  let results = (outs FloatTensor:$result);
+  let assemblyFormat = "$input (`transposed` $transposed^)? attr-dict `:` functional-type(operands, results)";
+}
+
+def MapOp : Kernel_Op<"map", [SingleBlock]> {
+  let summary = "element-wise computation";
+  let description = [{All results have one shape. The body's block arguments are the operands' entries as `indexing` says, then the linear index.}];
+  let arguments = (ins Variadic<AnyModelTensor>:$inputs, DefaultValuedAttr<DenseI32ArrayAttr, "{}">:$indexing);
+  let results = (outs Variadic<AnyModelTensor>:$results);
+  let regions = (region SizedRegion<1>:$body);
+}
+
+def ReduceOp : Kernel_Op<"reduce"> {
+  let summary = "sum over leading dimensions, in ascending order";
+  let description = [{y[i] = Σ x[…, i]: gradients of biases, positions and whatever was broadcast.}];
+  let arguments = (ins FloatTensor:$input, OptionalAttr<FlatSymbolRefAttr>:$accumulate);
+  let results = (outs Optional<FloatTensor>:$result);
+}
+
+def LayerNormOp : Kernel_Op<"layer_norm"> {
+  let summary = "layer normalisation of rows";
+  let arguments = (ins FloatTensor:$input, FloatTensor:$scale, FloatTensor:$shift, F64Attr:$epsilon);
+  let results = (outs FloatTensor:$result);
+  let assemblyFormat = "$input `,` $scale `,` $shift attr-dict `:` functional-type(operands, results)";
+}
+
+def LayerNormGradientOp : Kernel_Op<"layer_norm_gradient", [SingleBlock]> {
+  let summary = "gradients of layer normalisation";
+  let description = [{
+    The first results are the epilogue's of dx (its first block argument: a residual's gradient is added here). The last is `partials [blocks, 2, d]`: for each block of consecutive rows the sums of g x̂ and of g, which
+    `kernel.reduce` adds up; blocks is the result type's.
+  }];
+  let arguments = (ins FloatTensor:$gradient, FloatTensor:$input, FloatTensor:$scale, Variadic<AnyModelTensor>:$extras, F64Attr:$epsilon,
+    DefaultValuedAttr<DenseI32ArrayAttr, "{}">:$indexing);
+  let results = (outs Variadic<FloatTensor>:$results);
+  let regions = (region SizedRegion<1>:$epilogue);
+}
+
+def NormalizeOp : Kernel_Op<"normalize"> {
+  let summary = "rows, after an optional addition, divided by their length";
+  let description = [{y = (x + b) / ‖x + b‖₂; the shape of b is the trailing dimensions of x's.}];
+  let arguments = (ins FloatTensor:$input, Optional<FloatTensor>:$bias);
+  let results = (outs FloatTensor:$result);
+  let assemblyFormat = "$input (`,` $bias^)? attr-dict `:` functional-type(operands, results)";
+}
+
+def NormalizeGradientOp : Kernel_Op<"normalize_gradient"> {
+  let summary = "the gradient of normalize";
+  let arguments = (ins FloatTensor:$gradient, FloatTensor:$input, Optional<FloatTensor>:$bias);
+  let results = (outs FloatTensor:$result);
+  let assemblyFormat = "$gradient `,` $input (`,` $bias^)? attr-dict `:` functional-type(operands, results)";
+}
+
+def AttentionOp : Kernel_Op<"attention", [AttrSizedOperandSegments]> {
+  let summary = "softmax attention with the scores never in memory";
+  let description = [{
+    As `memformer.attention`, and with `self_key` and `self_value` as `memformer.slot_attention`. With `normalize` the rows of the result, after the addition of `bias`, are also divided by their length: the second
+    form of the result, first without. Results: the attention's result, lse, and with `normalize` the normalised rows.
+  }];
+  let arguments = (ins FloatTensor:$query, FloatTensor:$key, FloatTensor:$value, Optional<FloatTensor>:$self_key, Optional<FloatTensor>:$self_value, Optional<FloatTensor>:$bias,
+    Optional<IntegerTensor>:$dropout_key, I64Attr:$heads, F64Attr:$scale, UnitAttr:$causal, UnitAttr:$normalize,
+    DefaultValuedAttr<F64Attr, "0.0">:$probability, DefaultValuedAttr<I32Attr, "0">:$stream);
+  let results = (outs FloatTensor:$result, FloatTensor:$lse, Optional<FloatTensor>:$normalized);
+}
+
+def AttentionGradientOp : Kernel_Op<"attention_gradient", [AttrSizedOperandSegments, AttrSizedResultSegments]> {
+  let summary = "gradients of attention, probabilities recomputed block by block";
+  let description = [{Results: the gradients of query, key, value and, with a self column, of self_key and self_value.}];
+  let arguments = (ins FloatTensor:$gradient, FloatTensor:$query, FloatTensor:$key, FloatTensor:$value, FloatTensor:$result_value, FloatTensor:$lse,
+    Optional<FloatTensor>:$self_key, Optional<FloatTensor>:$self_value, Optional<IntegerTensor>:$dropout_key, I64Attr:$heads, F64Attr:$scale, UnitAttr:$causal,
+    DefaultValuedAttr<F64Attr, "0.0">:$probability, DefaultValuedAttr<I32Attr, "0">:$stream);
+  let results = (outs FloatTensor:$query_gradient, FloatTensor:$key_gradient, FloatTensor:$value_gradient, Optional<FloatTensor>:$self_key_gradient, Optional<FloatTensor>:$self_value_gradient);
+}
+
+def AttentionWeightsOp : Kernel_Op<"attention_weights"> {
+  let summary = "the probabilities of an attention, stored";
+  let arguments = (ins FloatTensor:$query, Optional<FloatTensor>:$self_key, FloatTensor:$key, FloatTensor:$lse, I64Attr:$heads, F64Attr:$scale, UnitAttr:$causal);
+  let results = (outs FloatTensor:$result);
+}
+
+def CrossEntropyOp : Kernel_Op<"cross_entropy"> {
+  let summary = "cross-entropy and log-sum-exp of rows";
+  let arguments = (ins FloatTensor:$logits, IntegerTensor:$targets);
+  let results = (outs FloatTensor:$loss, FloatTensor:$lse);
+  let assemblyFormat = "$logits `,` $targets attr-dict `:` functional-type(operands, results)";
+}
+
+def CrossEntropyGradientOp : Kernel_Op<"cross_entropy_gradient"> {
+  let summary = "the gradient of cross-entropy";
+  let description = [{`gradient` has one entry for each row, or is a single entry (rank 0) that all rows share.}];
+  let arguments = (ins FloatTensor:$gradient, FloatTensor:$logits, IntegerTensor:$targets, FloatTensor:$lse);
+  let results = (outs FloatTensor:$result);
+  let assemblyFormat = "$gradient `,` $logits `,` $targets `,` $lse attr-dict `:` functional-type(operands, results)";
+}
+
+def ArgmaxOp : Kernel_Op<"argmax"> {
+  let summary = "the index of the largest entry of each row, the lowest where equal";
+  let arguments = (ins FloatTensor:$input);
+  let results = (outs IntegerTensor:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+}
+
+def GatherOp : Kernel_Op<"gather", [SingleBlock]> {
+  let summary = "rows of a table by index, with an epilogue";
+  let description = [{The epilogue's first block argument is the table's entry: positions are added and entries dropped here.}];
+  let arguments = (ins IntegerTensor:$indices, FloatTensor:$table, Variadic<AnyModelTensor>:$extras, DefaultValuedAttr<DenseI32ArrayAttr, "{}">:$indexing);
+  let results = (outs Variadic<FloatTensor>:$results);
+  let regions = (region SizedRegion<1>:$epilogue);
+}
+
+def ScatterAddOp : Kernel_Op<"scatter_add"> {
+  let summary = "adds rows into a table by index, in ascending order of rows";
+  let description = [{Adds to the gradient buffer of `accumulate`, or where that is absent writes a result that begins at zero.}];
+  let arguments = (ins FloatTensor:$input, IntegerTensor:$indices, OptionalAttr<FlatSymbolRefAttr>:$accumulate);
+  let results = (outs Optional<FloatTensor>:$result);
+}
+
+def ConcatOp : Kernel_Op<"concat"> {
+  let summary = "two tensors one after the other along an axis";
+  let arguments = (ins FloatTensor:$lhs, FloatTensor:$rhs, I64Attr:$axis);
+  let results = (outs FloatTensor:$result);
+  let assemblyFormat = "$lhs `,` $rhs `axis` $axis attr-dict `:` functional-type(operands, results)";
+}
+
+def SliceOp : Kernel_Op<"slice"> {
+  let summary = "the entries [offset, offset + size) along an axis";
+  let arguments = (ins FloatTensor:$input, I64Attr:$axis, I64Attr:$offset);
+  let results = (outs FloatTensor:$result);
+  let assemblyFormat = "$input `axis` $axis `offset` $offset attr-dict `:` functional-type(operands, results)";
+}
+
+def SquaredNormOp : Kernel_Op<"squared_norm"> {
+  let summary = "sums of squares of consecutive blocks";
+  let description = [{result[i] = Σ x² over the i-th of `blocks` nearly equal stretches (the result's length) of x. A second op of the kind is not needed: `adamw` adds the partial sums.}];
+  let arguments = (ins FloatTensor:$input);
+  let results = (outs FloatTensor:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+}
+
+def AdamWOp : Kernel_Op<"adamw"> {
+  let summary = "clipping by global norm and one AdamW step, in place";
+  let description = [{
+    All parameters as one vector. With n = √Σ partials, c = min(1, max_gradient_norm / (n + 1e-6)) (1 where max_gradient_norm is 0) and g' = c g: m ← β₁ m + (1 − β₁) g', v ← β₂ v + (1 − β₂) g'²,
+    p ← p (1 − lr · weight_decay) − lr · (m / bias_correction1) / (√(v / bias_correction2) + ε). Decoupled weight decay (Loshchilov and Hutter 2019). Operands: parameters, gradients, first moments, second moments
+    (all of one length, parameters and moments read and written), the partial sums of squares, and `scalars [8]`: learning rate, β₁, β₂, ε, weight decay, maximum gradient norm, bias corrections 1 and 2. The result is the gradient norm `[1]`, before clipping.
+  }];
+  let arguments = (ins FloatTensor:$parameters, FloatTensor:$gradients, FloatTensor:$first_moments, FloatTensor:$second_moments, FloatTensor:$partials, FloatTensor:$scalars);
+  let results = (outs FloatTensor:$norm);
+  let assemblyFormat = "operands attr-dict `:` functional-type(operands, results)";
+}
+
+#endif

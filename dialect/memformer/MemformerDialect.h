@@ -1,0 +1,26 @@
+// The memformer dialect: models as differentiable recurrences on tensors.
+
+#ifndef MEMFORMER_DIALECT_MEMFORMER_MEMFORMERDIALECT_H
+#define MEMFORMER_DIALECT_MEMFORMER_MEMFORMERDIALECT_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "dialect/memformer/MemformerDialect.h.inc"
+#include "dialect/memformer/MemformerEnums.h.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialect/memformer/MemformerAttributes.h.inc"
+
+#include "dialect/memformer/MemformerInterfaces.h.inc"
+
+#define GET_OP_CLASSES
+#include "dialect/memformer/MemformerOps.h.inc"
+
+#endif

@@ -1,0 +1,62 @@
+// The memformer dialect: its definition, attributes and type constraints.
+
+#ifndef MEMFORMER_DIALECT_TD
+#define MEMFORMER_DIALECT_TD
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "mlir/IR/OpBase.td"
+
+def Memformer_Dialect : Dialect {
+  let name = "memformer";
+  let cppNamespace = "::memformer";
+  let summary = "recurrent-memory Transformers as differentiable recurrences on tensors";
+  let description = [{
+    A model is a set of parameters (`memformer.param`) and a recurrence (`memformer.recurrence`): typed state in, one segment, typed state out, and a loss.
+    Ops work on ranked tensors of static shape; B is the batch, L the tokens of a segment, S the encoder's positions, K the memory slots, d the width, H the
+    heads, V the vocabulary. Floating-point tensors are f32 in compiled programs; f64 is accepted everywhere above the kernels, for checks by finite differences.
+  }];
+  let useDefaultAttributePrinterParser = 1;
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
+}
+
+class Memformer_Attr<string name, string attributeMnemonic> : AttrDef<Memformer_Dialect, name> {
+  let mnemonic = attributeMnemonic;
+}
+
+def Memformer_InitializerKind : I32EnumAttr<"InitializerKind", "how a parameter's first values are drawn", [
+  I32EnumAttrCase<"Uniform", 0, "uniform">,
+  I32EnumAttrCase<"Normal", 1, "normal">,
+  I32EnumAttrCase<"Constant", 2, "constant">,
+  I32EnumAttrCase<"Rows", 3, "rows">
+]> {
+  let cppNamespace = "::memformer";
+  let genSpecializedAttr = 0;
+}
+
+def Memformer_InitializerAttr : Memformer_Attr<"Initializer", "initializer"> {
+  let summary = "how a parameter's first values are drawn";
+  let description = [{
+    `uniform` in ±value, `normal` with standard deviation value, `constant` value, or `rows`: random directions, each row of length value.
+
+    ```mlir
+    #memformer.initializer<uniform, 0.125>
+    ```
+  }];
+  let parameters = (ins EnumParameter<Memformer_InitializerKind>:$kind, "::mlir::FloatAttr":$value);
+  let assemblyFormat = "`<` $kind `,` $value `>`";
+}
+
+def OperandIndexing : I32EnumAttr<"OperandIndexing", "how an operand of an element-wise computation is indexed", [
+  I32EnumAttrCase<"Trailing", 0, "trailing">,
+  I32EnumAttrCase<"Leading", 1, "leading">,
+  I32EnumAttrCase<"Whole", 2, "whole">
+]> {
+  let cppNamespace = "::memformer";
+}
+
+def FloatTensor : StaticShapeTensorOf<[F32, F64]>;
+def IntegerTensor : StaticShapeTensorOf<[I32]>;
+def AnyModelTensor : StaticShapeTensorOf<[F32, F64, I32]>;
+
+#endif

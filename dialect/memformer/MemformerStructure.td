@@ -1,0 +1,93 @@
+// Parameters and the recurrence.
+
+#ifndef MEMFORMER_STRUCTURE_TD
+#define MEMFORMER_STRUCTURE_TD
+
+include "dialect/memformer/MemformerDialect.td"
+include "mlir/IR/RegionKindInterface.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+class Memformer_Op<string mnemonic, list<Trait> traits = []> : Op<Memformer_Dialect, mnemonic, traits>;
+
+def ParamOp : Memformer_Op<"param", [Symbol]> {
+  let summary = "a trained parameter";
+  let description = [{
+    Declares a parameter by name. The name is the one in weights files.
+
+    ```mlir
+    memformer.param @memory.bias : tensor<64x128xf32> = <rows, 0.3>
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<FloatTensor>:$type, Memformer_InitializerAttr:$initializer);
+  let assemblyFormat = "$sym_name `:` $type `=` $initializer attr-dict";
+  let hasVerifier = 1;
+}
+
+def LoadParamOp : Memformer_Op<"load_param", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "the value of a parameter";
+  let description = [{
+    ```mlir
+    %bias = memformer.load_param @memory.bias : tensor<64x128xf32>
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$param);
+  let results = (outs FloatTensor:$result);
+  let assemblyFormat = "$param attr-dict `:` type($result)";
+}
+
+def AccumulateOp : Memformer_Op<"accumulate", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "adds to the gradient of a parameter";
+  let description = [{
+    The gradient buffer of `param` grows by `value`. Contributions are added in program order, so that the sum does not depend on the schedule.
+
+    ```mlir
+    memformer.accumulate @memory.bias, %gradient : tensor<64x128xf32>
+    ```
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$param, FloatTensor:$value);
+  let assemblyFormat = "$param `,` $value attr-dict `:` type($value)";
+}
+
+def RecurrenceOp : Memformer_Op<"recurrence", [Symbol, IsolatedFromAbove]> {
+  let summary = "a model: state in, one segment, state out, and a loss";
+  let description = [{
+    `initial` computes the state at the beginning of a stream from the parameters. `segment` has one block whose arguments are the state and then the inputs of one segment; it
+    yields the next state, the loss of each target (any shape; the rollout's loss is their sum over the number of counted targets), and outputs that can be observed.
+
+    Before each segment, rows (index of the first dimension) for which the caller sets `reset` restart from `initial`. The state of the others goes on. A gradient that arrives
+    at a row's state therefore flows either into the previous segment or into `initial`, never both.
+
+    An input named `dropout_key` (`tensor<2xi32>`) is filled by the runtime from seed, step and the segment's position, so that a segment computed twice drops the same entries.
+
+    `replay` is empty in a model and is filled by `-memformer-differentiate`: the reverse traversal of one segment. Its arguments are the state and the inputs of the segment, the reset flags, the loss's
+    scale and the gradient of the next state. It recomputes the segment, adds to the parameters' gradients, and yields the gradient of the state (then the next state, the loss and the outputs of the recomputation).
+
+    ```mlir
+    memformer.recurrence @model states ["memory"] inputs ["tokens", "targets"] outputs ["logits"] initial {
+      ...
+      memformer.yield state(%m0 : tensor<8x64x128xf32>)
+    } segment {
+    ^bb0(%memory: tensor<8x64x128xf32>, %tokens: tensor<8x56xi32>, %targets: tensor<8x56xi32>):
+      ...
+      memformer.yield state(%next : tensor<8x64x128xf32>) loss(%loss : tensor<8x56xf32>) outputs(%logits : tensor<8x56x256xf32>)
+    }
+    ```
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$states, StrArrayAttr:$inputs, StrArrayAttr:$outputs);
+  let regions = (region SizedRegion<1>:$initial, SizedRegion<1>:$segment, AnyRegion:$replay);
+  let assemblyFormat = [{
+    $sym_name `states` $states `inputs` $inputs `outputs` $outputs attr-dict-with-keyword `initial` $initial `segment` $segment (`replay` $replay^)?
+  }];
+  let hasRegionVerifier = 1;
+}
+
+def YieldOp : Memformer_Op<"yield", [Pure, Terminator, AttrSizedOperandSegments, ParentOneOf<["RecurrenceOp"]>]> {
+  let summary = "what a region of a recurrence hands on";
+  let arguments = (ins Variadic<AnyModelTensor>:$state, Variadic<FloatTensor>:$loss, Variadic<AnyModelTensor>:$outputs);
+  let assemblyFormat = [{
+    (`state` `(` $state^ `:` type($state) `)`)? (`loss` `(` $loss^ `:` type($loss) `)`)? (`outputs` `(` $outputs^ `:` type($outputs) `)`)? attr-dict
+  }];
+}
+
+#endif

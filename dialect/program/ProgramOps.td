@@ -1,0 +1,89 @@
+// The program dialect: dispatches with every byte's place decided.
+
+#ifndef PROGRAM_OPS_TD
+#define PROGRAM_OPS_TD
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "mlir/IR/OpBase.td"
+include "mlir/IR/SymbolInterfaces.td"
+
+def Program_Dialect : Dialect {
+  let name = "program";
+  let cppNamespace = "::memformer::program";
+  let summary = "what the runtime executes";
+  let description = [{The last level before code: spaces of memory, kernels, and functions made of dispatches, fills, copies and loops over segments. docs/artifact.md describes their meaning and their serialised form.}];
+  let useDefaultAttributePrinterParser = 1;
+}
+
+class Program_Op<string mnemonic, list<Trait> traits = []> : Op<Program_Dialect, mnemonic, traits>;
+
+def Program_AddressAttr : AttrDef<Program_Dialect, "Address"> {
+  let mnemonic = "address";
+  let summary = "a place in a space: offset + stride · segment, in bytes";
+  let parameters = (ins "::mlir::FlatSymbolRefAttr":$space, "int64_t":$offset, DefaultValuedParameter<"int64_t", "0">:$stride);
+  let assemblyFormat = "`<` $space `,` $offset (`,` `stride` $stride^)? `>`";
+}
+
+def Program_AddressArray : TypedArrayAttrBase<Program_AddressAttr, "addresses">;
+
+def SpaceOp : Program_Op<"space", [Symbol]> {
+  let summary = "memory that is allocated once: bytes + segment_bytes · (T + extra_segments)";
+  let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$category, I64Attr:$bytes, DefaultValuedAttr<I64Attr, "0">:$segment_bytes, DefaultValuedAttr<I64Attr, "0">:$extra_segments);
+  let assemblyFormat = "$sym_name $category `bytes` $bytes attr-dict";
+}
+
+def KernelOp : Program_Op<"kernel", [Symbol, IsolatedFromAbove]> {
+  let summary = "one kernel: a single op of the kernel dialect between its arguments and its results";
+  let description = [{The block arguments are the op's operands in order; `grid` is set by the target that compiles it.}];
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$flops, I64Attr:$bytes);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
+}
+
+def ReturnOp : Program_Op<"return", [Terminator]> {
+  let summary = "the end of a kernel: its results";
+  let arguments = (ins Variadic<AnyType>:$values);
+  let assemblyFormat = "($values^ `:` type($values))? attr-dict";
+}
+
+def FunctionOp : Program_Op<"function", [Symbol, NoTerminator, SingleBlock]> {
+  let summary = "a list of instructions that the runtime can be asked to run";
+  let arguments = (ins SymbolNameAttr:$sym_name);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
+}
+
+def DispatchOp : Program_Op<"dispatch"> {
+  let summary = "runs a kernel over its grid";
+  let arguments = (ins FlatSymbolRefAttr:$kernel, Program_AddressArray:$arguments);
+  let assemblyFormat = "$kernel $arguments attr-dict";
+}
+
+def FillOp : Program_Op<"fill"> {
+  let summary = "zeroes bytes";
+  let arguments = (ins Program_AddressAttr:$to, I64Attr:$bytes);
+  let assemblyFormat = "$to `bytes` $bytes attr-dict";
+}
+
+def Program_When : I32EnumAttr<"When", "for which segments an instruction runs", [
+  I32EnumAttrCase<"Always", 0, "always">, I32EnumAttrCase<"Unstored", 1, "unstored">, I32EnumAttrCase<"Last", 2, "last">
+]> {
+  let cppNamespace = "::memformer::program";
+}
+
+def CopyOp : Program_Op<"copy"> {
+  let summary = "copies bytes";
+  let arguments = (ins Program_AddressAttr:$to, Program_AddressAttr:$from, I64Attr:$bytes, DefaultValuedAttr<Program_When, "::memformer::program::When::Always">:$when);
+  let assemblyFormat = "$to `from` $from `bytes` $bytes attr-dict";
+}
+
+def LoopOp : Program_Op<"loop", [NoTerminator, SingleBlock]> {
+  let summary = "once for each segment";
+  let description = [{`descending` reverses the order, `from_stored` leaves out the segments whose next state is stored, `skip_last` the last segment.}];
+  let arguments = (ins UnitAttr:$descending, UnitAttr:$from_stored, UnitAttr:$skip_last, StrArrayAttr:$outputs);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "(`descending` $descending^)? (`from_stored` $from_stored^)? (`skip_last` $skip_last^)? `outputs` $outputs attr-dict-with-keyword $body";
+}
+
+#endif
