@@ -1,0 +1,43 @@
+// From what a user writes, a configuration or IR, to a module at the model level.
+
+#ifndef MEMFORMER_FRONTEND_MODEL_H
+#define MEMFORMER_FRONTEND_MODEL_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "runtime/configuration.h"
+#include "llvm/ADT/StringRef.h"
+
+#include <cstdint>
+#include <string>
+
+namespace memformer {
+
+/// The dialects that a model may use.
+void loadModelDialects(mlir::MLIRContext &context);
+
+/// The Memformer of docs/model.md: parameters, and a recurrence @memformer with state `memory`
+/// `[B,K,d]` (none where there are no slots), inputs `encoder_tokens`, `decoder_tokens` and
+/// `targets` `[B,L]` (and `dropout_key` where there is dropout), the loss of each target
+/// `[B,L]`, and outputs `logits` `[B,L,V]`, `write_attention` `[B,H_w,K,1+S]` and `prediction`
+/// `[B,L]`.
+mlir::OwningOpRef<mlir::ModuleOp> buildMemformer(mlir::MLIRContext &context,
+                                                 const Configuration &configuration, int64_t batch);
+
+/// A model as a module and the configuration that goes with it into an artifact.
+struct Model {
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  Configuration configuration;
+};
+
+/// Reads `path`: IR where it ends in `.mlir`, else a TOML configuration (with `overrides` as in
+/// parseConfiguration). `batch` is that of the command line, 0 where it names none: a configuration
+/// then decides; IR has its own, and another is an error. Failures are diagnostics that name file
+/// and line.
+mlir::FailureOr<Model> loadModel(mlir::MLIRContext &context, const std::string &path, int64_t batch,
+                                 llvm::ArrayRef<std::string> overrides = {});
+
+} // namespace memformer
+
+#endif
