@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""A Memformer training step in PyTorch, written to be fast: the peer of `memformer-run bench`.
+
+Reads the same TOML configuration. Speaks a line protocol, so that another process can interleave it with its own work: for each line
+on standard input it runs one step and answers with its seconds.
+"""
+import argparse
+import math
+import sys
+import time
+import tomllib
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class Attention(nn.Module):
+    def __init__(self, width, heads, fused):
+        super().__init__()
+        self.heads, self.fused = heads, fused
+        if fused:  # queries, keys and values of one input in one product
+            self.projection = nn.Linear(width, 3 * width)
+        else:
+            self.query, self.key_value = nn.Linear(width, width), nn.Linear(width, 2 * width)
+        self.output = nn.Linear(width, width)
+
+    def forward(self, x, context=None, causal=False):
+        if self.fused:
+            parts = self.projection(x).chunk(3, -1)
+        else:
+            parts = (self.query(x), *self.key_value(context).chunk(2, -1))
+        q, k, v = (p.unflatten(-1, (self.heads, -1)).transpose(1, 2) for p in parts)
+        out = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+        return self.output(out.transpose(1, 2).flatten(2))
+
+
+class Block(nn.Module):
+    """Pre-norm: self-attention, an optional second attention, feed-forward."""
+
+    def __init__(self, c, second):
+        super().__init__()
+        d = c["d_model"]
+        self.norms = nn.ModuleList(nn.LayerNorm(d) for _ in range(3 if second else 2))
+        self.self_attention = Attention(d, c["heads"], True)
+        self.second = Attention(d, c["heads"], False) if second else None
+        self.up, self.down = nn.Linear(d, c["d_ff"]), nn.Linear(c["d_ff"], d)
+        self.relu = c.get("activation") == "relu"
+
+    def forward(self, x, context, causal):
+        x = x + self.self_attention(self.norms[0](x), causal=causal)
+        if self.second is not None:
+            x = x + self.second(self.norms[1](x), context)
+        hidden = self.up(self.norms[-1](x))
+        return x + self.down(F.relu(hidden) if self.relu else F.gelu(hidden, approximate="tanh"))
+
+
+class Memformer(nn.Module):
+    def __init__(self, c, m):
+        super().__init__()
+        d, L = c["d_model"], c["segment"]
+        self.embedding = nn.Embedding(c["vocab"], d)
+        self.positions = nn.ParameterList(nn.Parameter(0.02 * torch.randn(L, d)) for _ in range(2))
+        self.encoder = nn.ModuleList(Block(c, m["slots"] > 0) for _ in range(c["encoder_layers"]))
+        self.decoder = nn.ModuleList(Block(c, True) for _ in range(c["decoder_layers"]))
+        self.encoder_norm, self.decoder_norm = nn.LayerNorm(d), nn.LayerNorm(d)
+        self.output = nn.Linear(d, c["vocab"])
+        self.heads = m.get("write_heads", c["heads"])
+        self.scale = 1 / (math.sqrt(d // self.heads) * m.get("temperature", 1.0))
+        self.bias = nn.Parameter(0.03 * torch.randn(m["slots"], d))
+        self.query, self.key, self.value = (nn.Linear(d, d) for _ in range(3))
+
+    def encode(self, tokens, memory):
+        x = self.embedding(tokens) + self.positions[0]
+        for block in self.encoder:
+            x = block(x, memory, False)
+        return self.encoder_norm(x)
+
+    def write(self, memory, x):
+        split = lambda t: t.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        q, own, k, v = split(self.query(memory)), split(self.key(memory)), split(self.key(x)), split(self.value(x))
+        logits = torch.cat([(q * own).sum(-1, keepdim=True), q @ k.transpose(-1, -2)], -1) * self.scale
+        a = logits.softmax(-1)
+        out = (a[..., :1] * split(memory) + a[..., 1:] @ v).transpose(1, 2).flatten(2) + self.bias
+        return out / out.norm(dim=-1, keepdim=True)
+
+    def loss(self, encoded, tokens, targets):
+        y = self.embedding(tokens) + self.positions[1]
+        for block in self.decoder:
+            y = block(y, encoded, True)
+        return F.cross_entropy(self.output(self.decoder_norm(y)).flatten(0, 1), targets.flatten(), reduction="sum")
+
+    def initial(self, batch):
+        return (self.bias / self.bias.norm(dim=-1, keepdim=True)).expand(batch, -1, -1)
+
+
+def mrbp(model, x, y, t, counted):
+    """Memory replay back-propagation: the forward traversal has neither decoder nor loss."""
+    with torch.no_grad():
+        memories = [model.initial(x.shape[1])]
+        for tokens in x[:-1]:
+            memories.append(model.write(memories[-1], model.encode(tokens, memories[-1])))
+    gradient = None
+    for step in reversed(range(len(x))):
+        memory = memories[step].detach().requires_grad_()
+        encoded = model.encode(x[step], memory)
+        loss = model.loss(encoded, y[step], t[step]) / counted
+        if gradient is None:
+            loss.backward()
+        else:
+            torch.autograd.backward([loss, model.write(memory, encoded)], [None, gradient])
+        gradient = memory.grad
+    model.initial(x.shape[1]).backward(gradient)
+
+
+def bptt(model, x, y, t, counted):
+    memory, total = model.initial(x.shape[1]), 0
+    for step in range(len(x)):
+        encoded = model.encode(x[step], memory)
+        total = total + model.loss(encoded, y[step], t[step])
+        memory = model.write(memory, encoded)
+    (total / counted).backward()
+
+
+def infer(model, x, y, t, counted):
+    with torch.inference_mode():
+        memory, total = model.initial(x.shape[1]), 0
+        for step in range(len(x)):
+            encoded = model.encode(x[step], memory)
+            total = total + model.loss(encoded, y[step], t[step])
+            memory = model.write(memory, encoded)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config")
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--segments", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--work", choices=["mrbp", "bptt", "infer"], default="mrbp")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    torch.manual_seed(0)
+    with open(arguments.config, "rb") as file:
+        config = tomllib.load(file)
+    c, m = config["model"], config["memory"]
+    model = Memformer(c, m)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01)
+    shape = (arguments.segments, arguments.batch, c["segment"])
+    x, y, t = (torch.randint(0, c["vocab"], shape) for _ in range(3))
+
+    for _ in sys.stdin:
+        begin = time.perf_counter()
+        if arguments.work == "infer":
+            infer(model, x, y, t, t.numel())
+        else:
+            optimizer.zero_grad(set_to_none=True)
+            (mrbp if arguments.work == "mrbp" else bptt)(model, x, y, t, t.numel())
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+        print(time.perf_counter() - begin, flush=True)
+
+
+if __name__ == "__main__":
+    main()
