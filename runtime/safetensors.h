@@ -86,9 +86,8 @@ Result<void> writeSafetensors(const std::filesystem::path &path,
                               const std::map<std::string, std::string> &metadata = {});
 
 /// Sets every parameter of the session from a file that holds them all. Errors: missing and extra
-/// tensors (a few are listed), another shape, NaN or infinity. On an error no parameter has
-/// changed, unless the file became unreadable or an entry is not finite, which is found while
-/// reading.
+/// tensors (a few are listed), another shape, NaN or infinity. On these no parameter has
+/// changed.
 Result<void> loadParameters(Session &session, const SafetensorsFile &file);
 /// The parameters alone, under their names.
 Result<void> saveParameters(const Session &session, const std::filesystem::path &path,

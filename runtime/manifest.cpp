@@ -1,0 +1,168 @@
+// Reads the tables of a manifest.
+
+#include "runtime/manifest.h"
+
+#include <cmath>
+
+namespace memformer {
+
+namespace {
+
+constexpr uint64_t maxElements = uint64_t(1) << 42;
+
+uint64_t readOffset(const JsonReader &reader, uint64_t alignment = 64) {
+  const uint64_t offset = reader.asUnsigned(maxSpaceBytes);
+  if (offset % alignment != 0)
+    reader.fail("expected a multiple of {}, but got {}", alignment, offset);
+  return offset;
+}
+
+TensorInfo readTensor(const JsonReader &reader, bool shaped = true) {
+  TensorInfo tensor;
+  tensor.name = reader.string("name");
+  if (tensor.name.empty())
+    reader.fail("expected a name, but got an empty one");
+  const auto type = reader.string("type");
+  if (type == "i32")
+    tensor.type = ElementType::I32;
+  else if (type != "f32")
+    reader.member("type").fail("expected f32 or i32, but got '{}'", type);
+  if (!shaped) {
+    // Scalars stand side by side.
+    tensor.offset = readOffset(reader.member("offset"), 4);
+    return tensor;
+  }
+  const auto shape = reader.member("shape");
+  uint64_t elements = 1;
+  for (size_t i = 0, n = shape.arraySize(); i < n; ++i) {
+    const uint64_t dimension = shape.element(i).asUnsigned(maxElements);
+    tensor.shape.push_back(int64_t(dimension));
+    if (dimension != 0 && elements > maxElements / dimension) {
+      shape.fail("expected at most {} entries", maxElements);
+      break;
+    }
+    elements *= dimension;
+  }
+  tensor.offset = readOffset(reader.member("offset"));
+  return tensor;
+}
+
+std::optional<Category> findCategory(std::string_view text) {
+  for (size_t i = 0; i < numCategories; ++i)
+    if (name(Category(i)) == text)
+      return Category(i);
+  return std::nullopt;
+}
+
+SpaceInfo readSpace(const JsonReader &reader) {
+  SpaceInfo space;
+  space.name = reader.string("name");
+  const auto category = reader.string("category");
+  if (auto found = findCategory(category))
+    space.category = *found;
+  else
+    reader.member("category").fail("unknown category '{}'", category);
+  space.bytes = readOffset(reader.member("bytes"));
+  space.segmentBytes = readOffset(reader.member("segment_bytes"));
+  space.extraSegments = reader.unsignedInteger("extra_segments", maxSegments);
+  return space;
+}
+
+Initializer readInitializer(const JsonReader &reader) {
+  Initializer initializer;
+  const auto kind = reader.string("kind");
+  if (kind == "uniform")
+    initializer.kind = Initializer::Kind::Uniform;
+  else if (kind == "normal")
+    initializer.kind = Initializer::Kind::Normal;
+  else if (kind == "constant")
+    initializer.kind = Initializer::Kind::Constant;
+  else if (kind == "rows")
+    initializer.kind = Initializer::Kind::Rows;
+  else
+    reader.member("kind").fail("expected uniform, normal, constant or rows, but got '{}'", kind);
+  initializer.value = reader.member("value").asNumber();
+  return initializer;
+}
+
+TargetInfo readTarget(const JsonReader &reader) {
+  TargetInfo target;
+  target.kind = reader.string("kind");
+  if (target.kind != "host")
+    reader.member("kind").fail("expected host, but got '{}'", target.kind);
+  target.triple = reader.string("triple");
+  target.cpu = reader.string("cpu");
+  const auto features = reader.member("features");
+  for (size_t i = 0, n = features.arraySize(); i < n; ++i)
+    target.features.push_back(features.element(i).asString());
+  return target;
+}
+
+} // namespace
+
+Manifest readManifest(const JsonReader &root) {
+  Manifest manifest;
+  manifest.producer = root.string("producer");
+  manifest.name = root.string("name");
+  manifest.configuration = root.string("configuration");
+  manifest.schedule = root.string("schedule");
+  manifest.batch = int64_t(root.unsignedInteger("batch", uint64_t(1) << 24));
+  if (manifest.batch == 0)
+    root.member("batch").fail("expected at least 1, but got 0");
+  manifest.target = readTarget(root.member("target"));
+
+  const auto spaces = root.member("spaces");
+  for (size_t i = 0, n = spaces.arraySize(); i < n; ++i)
+    manifest.spaces.push_back(readSpace(spaces.element(i)));
+
+  const auto parameters = root.member("parameters");
+  for (size_t i = 0, n = parameters.arraySize(); i < n; ++i) {
+    const auto entry = parameters.element(i);
+    ParameterInfo parameter{readTensor(entry), readInitializer(entry.member("initializer"))};
+    if (parameter.type != ElementType::F32)
+      entry.member("type").fail("expected f32, the type of all parameters, but got i32");
+    manifest.parameters.push_back(std::move(parameter));
+  }
+
+  const auto state = root.member("state");
+  for (size_t i = 0, n = state.arraySize(); i < n; ++i)
+    manifest.state.push_back(readTensor(state.element(i)));
+
+  const auto inputs = root.member("inputs");
+  for (size_t i = 0, n = inputs.arraySize(); i < n; ++i) {
+    const auto entry = inputs.element(i);
+    InputInfo input{readTensor(entry), std::nullopt, false};
+    if (entry.has("bound")) {
+      input.bound = int64_t(entry.unsignedInteger("bound", uint64_t(1) << 31));
+      if (*input.bound == 0 || input.type != ElementType::I32)
+        entry.member("bound").fail("expected a positive bound of an i32 input");
+    }
+    if (entry.has("ignored"))
+      input.ignored = entry.member("ignored").asBoolean();
+    manifest.inputs.push_back(std::move(input));
+  }
+
+  const auto outputs = root.member("outputs");
+  for (size_t i = 0, n = outputs.arraySize(); i < n; ++i)
+    manifest.outputs.push_back(readTensor(outputs.element(i)));
+
+  const auto scalars = root.member("scalars");
+  for (size_t i = 0, n = scalars.arraySize(); i < n; ++i)
+    manifest.scalars.push_back(readTensor(scalars.element(i), /*shaped=*/false));
+
+  const auto kernels = root.member("kernels");
+  for (size_t i = 0, n = kernels.arraySize(); i < n; ++i) {
+    const auto entry = kernels.element(i);
+    KernelInfo kernel;
+    kernel.symbol = entry.string("symbol");
+    kernel.kind = entry.string("kind");
+    kernel.flops = entry.unsignedInteger("flops", uint64_t(1) << 53);
+    kernel.bytes = entry.unsignedInteger("bytes", uint64_t(1) << 53);
+    if (kernel.symbol.empty())
+      entry.member("symbol").fail("expected a name, but got an empty one");
+    manifest.kernels.push_back(std::move(kernel));
+  }
+  return manifest;
+}
+
+} // namespace memformer

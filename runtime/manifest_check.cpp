@@ -1,0 +1,121 @@
+// Rules that tie the tables of a manifest to each other.
+
+#include "runtime/manifest.h"
+
+#include <algorithm>
+#include <set>
+
+namespace memformer {
+
+namespace {
+
+template <class Entry>
+void checkUnique(const std::vector<Entry> &entries, std::string_view table, JsonErrors &errors) {
+  std::set<std::string_view> names;
+  for (const auto &entry : entries)
+    if (!names.insert(entry.name).second)
+      errors.add(table, "the name '{}' occurs twice", entry.name);
+}
+
+/// Each tensor ends at or before `bytes`, and none overlaps another.
+template <class Entry>
+void checkLayout(const std::vector<Entry> &tensors, uint64_t bytes, std::string_view table,
+                 JsonErrors &errors) {
+  std::vector<const TensorInfo *> sorted;
+  for (const auto &tensor : tensors) {
+    if (tensor.offset > bytes || tensor.bytes() > bytes - tensor.offset)
+      errors.add(table, "'{}' has bytes {} to {}, but its space ends at {}", tensor.name,
+                 tensor.offset, tensor.offset + tensor.bytes(), bytes);
+    if (tensor.bytes() != 0)
+      sorted.push_back(&tensor);
+  }
+  std::ranges::sort(sorted, {}, [](const TensorInfo *tensor) { return tensor->offset; });
+  for (size_t i = 1; i < sorted.size(); ++i)
+    if (sorted[i - 1]->offset + sorted[i - 1]->bytes() > sorted[i]->offset)
+      errors.add(table, "'{}' and '{}' overlap", sorted[i - 1]->name, sorted[i]->name);
+}
+
+/// The fixed size of a space that the runtime itself uses; 0 and an error where it is needed but
+/// missing.
+uint64_t fixedBytes(const Manifest &manifest, std::string_view space, bool needed,
+                    JsonErrors &errors) {
+  if (auto index = manifest.findSpace(space)) {
+    const auto &info = manifest.spaces[*index];
+    if (info.segmentBytes != 0)
+      errors.add("manifest.spaces", "expected '{}' to have segment_bytes 0, but got {}", space,
+                 info.segmentBytes);
+    return info.bytes;
+  }
+  if (needed)
+    errors.add("manifest.spaces", "expected a space named '{}'", space);
+  return 0;
+}
+
+} // namespace
+
+void checkManifest(const Manifest &manifest, JsonErrors &errors) {
+  checkUnique(manifest.spaces, "manifest.spaces", errors);
+  checkUnique(manifest.parameters, "manifest.parameters", errors);
+  checkUnique(manifest.state, "manifest.state", errors);
+  checkUnique(manifest.inputs, "manifest.inputs", errors);
+  checkUnique(manifest.outputs, "manifest.outputs", errors);
+  checkUnique(manifest.scalars, "manifest.scalars", errors);
+
+  const uint64_t parameterBytes =
+      fixedBytes(manifest, "parameters", !manifest.parameters.empty(), errors);
+  checkLayout(manifest.parameters, parameterBytes, "manifest.parameters", errors);
+  checkLayout(manifest.inputs, fixedBytes(manifest, "inputs", !manifest.inputs.empty(), errors),
+              "manifest.inputs", errors);
+  checkLayout(manifest.outputs, fixedBytes(manifest, "outputs", !manifest.outputs.empty(), errors),
+              "manifest.outputs", errors);
+  checkLayout(manifest.scalars, fixedBytes(manifest, "scalars", !manifest.scalars.empty(), errors),
+              "manifest.scalars", errors);
+  // A model that is only evaluated has neither gradients nor moments.
+  if (manifest.findSpace("gradients"))
+    if (uint64_t bytes = fixedBytes(manifest, "gradients", false, errors); bytes < parameterBytes)
+      errors.add("manifest.spaces", "expected gradients to have {} bytes as parameters, but got {}",
+                 parameterBytes, bytes);
+  if (manifest.findSpace("optimizer"))
+    if (uint64_t bytes = fixedBytes(manifest, "optimizer", false, errors);
+        bytes < 2 * parameterBytes)
+      errors.add("manifest.spaces",
+                 "expected optimizer to have {} bytes, twice those of parameters, but got {}",
+                 2 * parameterBytes, bytes);
+
+  uint64_t slotBytes = 0;
+  if (auto index = manifest.findSpace("replay")) {
+    const auto &replay = manifest.spaces[*index];
+    slotBytes = replay.segmentBytes;
+    if (replay.bytes != 0 || replay.extraSegments != 1)
+      errors.add("manifest.spaces",
+                 "expected replay to have bytes 0 and extra_segments 1, but got {} and {}",
+                 replay.bytes, replay.extraSegments);
+  }
+  checkLayout(manifest.state, slotBytes, "manifest.state", errors);
+
+  for (const auto &input : manifest.inputs) {
+    const bool reset = input.name == "reset", key = input.name == "dropout_key";
+    const std::vector<int64_t> expected{reset ? manifest.batch : 2};
+    if ((reset || key) && (input.type != ElementType::I32 || input.shape != expected))
+      errors.add("manifest.inputs", "expected '{}' to be i32 [{}]", input.name, expected[0]);
+  }
+
+  static constexpr std::string_view knownScalars[] = {"loss_scale",
+                                                      "learning_rate",
+                                                      "beta1",
+                                                      "beta2",
+                                                      "epsilon",
+                                                      "weight_decay",
+                                                      "max_gradient_norm",
+                                                      "bias_correction1",
+                                                      "bias_correction2",
+                                                      "gradient_norm"};
+  for (const auto &scalar : manifest.scalars) {
+    if (std::ranges::find(knownScalars, scalar.name) == std::end(knownScalars))
+      errors.add("manifest.scalars", "unknown scalar '{}'", scalar.name);
+    if (scalar.type != ElementType::F32)
+      errors.add("manifest.scalars", "expected '{}' to be f32, but got i32", scalar.name);
+  }
+}
+
+} // namespace memformer

@@ -1,0 +1,133 @@
+// The interpreter of instructions.
+
+#include "runtime/program.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace memformer {
+
+namespace {
+
+// One thread fills or copies about this much in the time in which others could be asked to help.
+constexpr uint64_t blockBytes = uint64_t(1) << 18;
+
+template <class OnBlock> void forEachBlock(ThreadPool &pool, uint64_t bytes, OnBlock &&onBlock) {
+  auto body = [&](int64_t block) {
+    const uint64_t begin = uint64_t(block) * blockBytes;
+    onBlock(begin, std::min(blockBytes, bytes - begin));
+  };
+  pool.run(int64_t((bytes + blockBytes - 1) / blockBytes), body);
+}
+
+void copy(ThreadPool &pool, std::byte *to, const std::byte *from, uint64_t bytes) {
+  // Blocks of ranges that overlap would depend on their order.
+  if (to < from + bytes && from < to + bytes) {
+    std::memmove(to, from, bytes);
+    return;
+  }
+  forEachBlock(pool, bytes,
+               [&](uint64_t begin, uint64_t size) { std::memcpy(to + begin, from + begin, size); });
+}
+
+} // namespace
+
+Program::Program(const std::vector<Instruction> &function, std::span<const Memory> memory,
+                 const KernelLibrary &kernels)
+    : steps(bind(function, memory, kernels)) {}
+
+std::vector<Program::Step> Program::bind(const std::vector<Instruction> &list,
+                                         std::span<const Memory> memory,
+                                         const KernelLibrary &kernels) {
+  auto pointer = [&](const Address &address) {
+    return Pointer{memory[address.space].data() + address.offset, address.stride};
+  };
+  std::vector<Step> bound;
+  bound.reserve(list.size());
+  for (const auto &instruction : list) {
+    Step step;
+    step.instruction = &instruction;
+    switch (instruction.op) {
+    case Instruction::Op::Dispatch:
+      step.kernel = kernels.kernel(instruction.kernel);
+      step.firstArgument = pointers.size();
+      for (const auto &address : instruction.arguments)
+        pointers.push_back(pointer(address));
+      arguments.resize(std::max(arguments.size(), instruction.arguments.size()));
+      break;
+    case Instruction::Op::Copy:
+      step.from = pointer(instruction.from);
+      [[fallthrough]];
+    case Instruction::Op::Fill:
+      step.to = pointer(instruction.to);
+      break;
+    case Instruction::Op::Loop:
+      step.body = bind(instruction.body, memory, kernels);
+      break;
+    }
+    bound.push_back(std::move(step));
+  }
+  return bound;
+}
+
+bool Program::yields(uint32_t output) const {
+  return std::ranges::any_of(steps, [&](const Step &step) {
+    return std::ranges::find(step.instruction->outputs, output) != step.instruction->outputs.end();
+  });
+}
+
+void Program::run(ThreadPool &pool, SegmentHooks &hooks, int64_t segments, int64_t stored) {
+  for (const auto &step : steps) {
+    if (step.instruction->op == Instruction::Op::Loop)
+      runLoop(step, pool, hooks, segments, stored);
+    else
+      runStep(step, pool, 0);
+  }
+}
+
+void Program::runLoop(const Step &loop, ThreadPool &pool, SegmentHooks &hooks, int64_t segments,
+                      int64_t stored) {
+  const auto &instruction = *loop.instruction;
+  const int64_t begin = instruction.fromStored ? stored : 0;
+  const int64_t end = segments - instruction.withoutLast;
+  for (int64_t i = begin; i < end; ++i) {
+    const int64_t segment = instruction.descending ? end - 1 - (i - begin) : i;
+    hooks.stageInputs(segment);
+    for (const auto &step : loop.body) {
+      const auto when = step.instruction->when;
+      if ((when == Instruction::When::Unstored && segment < stored) ||
+          (when == Instruction::When::Last && segment != segments - 1))
+        continue;
+      runStep(step, pool, segment);
+    }
+    hooks.collectOutputs(segment, instruction.outputs);
+  }
+}
+
+void Program::runStep(const Step &step, ThreadPool &pool, int64_t segment) {
+  const auto &instruction = *step.instruction;
+  switch (instruction.op) {
+  case Instruction::Op::Dispatch: {
+    for (size_t i = 0; i < instruction.arguments.size(); ++i)
+      arguments[i] = pointers[step.firstArgument + i].at(segment);
+    auto body = [kernel = step.kernel, list = arguments.data()](int64_t workgroup) {
+      kernel(list, workgroup);
+    };
+    pool.run(instruction.grid, body);
+    break;
+  }
+  case Instruction::Op::Fill: {
+    std::byte *to = step.to.at(segment);
+    forEachBlock(pool, instruction.bytes,
+                 [to](uint64_t begin, uint64_t size) { std::memset(to + begin, 0, size); });
+    break;
+  }
+  case Instruction::Op::Copy:
+    copy(pool, step.to.at(segment), step.from.at(segment), instruction.bytes);
+    break;
+  case Instruction::Op::Loop:
+    break; // loops stand at the top level alone, where runLoop takes them
+  }
+}
+
+} // namespace memformer
