@@ -206,6 +206,13 @@ Result<Configuration> parseConfiguration(std::string_view text, std::string_view
     stream << toml::toml_formatter(document) << '\n';
     configuration.text = stream.str();
   }
+  toml::table model;
+  for (std::string_view section : {"model", "memory", "initializer"})
+    if (const toml::table *table = document[section].as_table())
+      model.insert(section, *table);
+  std::ostringstream stream;
+  stream << toml::toml_formatter(model) << '\n';
+  configuration.modelText = stream.str();
   return configuration;
 }
 

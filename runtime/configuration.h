@@ -108,6 +108,9 @@ struct Configuration {
   DataSettings data;
   /// The TOML text that gives these values, overrides included.
   std::string text;
+  /// The part of it that a compiler needs ([model], [memory], [initializer]), without comments and
+  /// in one order: equal for equal models.
+  std::string modelText;
 };
 
 /// Parses `text`; `file` names it in errors. `overrides` are `section.key=value` with a TOML value

@@ -1,0 +1,36 @@
+// Checkpoints: one safetensors file from which a training run goes on bit for bit.
+#pragma once
+
+#include "runtime/safetensors.h"
+#include "runtime/session.h"
+
+#include <filesystem>
+#include <vector>
+
+namespace memformer {
+
+/// Where a run stands, besides the tensors of its session.
+struct Progress {
+  int64_t step = 0;                  // steps done
+  int64_t stored = 0;                // replay slots 0 ... stored are those of the next rollout
+  int64_t position = 0;              // of the next rollout's first segment in its stream
+  std::vector<int64_t> dataPosition; // of the training source
+  double seconds = 0;                // of training, over all resumptions
+  int64_t tokens = 0;                // trained on
+  uint64_t seed = 0;
+  int64_t metricsBytes = 0; // length of the metrics file at this step
+};
+
+/// Writes parameters, both moments, the stored states and `progress`, atomically. `configuration`
+/// is kept as metadata.
+Result<void> saveCheckpoint(const Session &session, const Progress &progress,
+                            const std::string &configuration, const std::filesystem::path &path);
+
+/// Sets the session to what the file holds. Errors: not a checkpoint, or one of another model,
+/// batch or horizon.
+Result<Progress> loadCheckpoint(Session &session, const std::filesystem::path &path);
+
+/// Parameters from a weights file or a checkpoint.
+Result<void> loadWeights(Session &session, const std::filesystem::path &path);
+
+} // namespace memformer
