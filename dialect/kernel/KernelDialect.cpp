@@ -1,6 +1,7 @@
 // Registration of the kernel dialect.
 
 #include "dialect/kernel/KernelDialect.h"
+#include "dialect/kernel/Assembly.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"

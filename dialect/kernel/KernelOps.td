@@ -32,24 +32,39 @@ class Kernel_Op<string mnemonic, list<Trait> traits = []> : Op<Kernel_Dialect, m
   let hasVerifier = 1;
 }
 
+// With a region of scalars. Isolated, so that constants of a region stay in it.
+class Kernel_RegionOp<string mnemonic, list<Trait> traits = []> : Kernel_Op<mnemonic, !listconcat([SingleBlock, IsolatedFromAbove], traits)>;
+
 def KernelYieldOp : Op<Kernel_Dialect, "yield", [Pure, Terminator]> {
   let summary = "the entries that a region computes";
   let arguments = (ins Variadic<AnyType>:$values);
   let assemblyFormat = "$values attr-dict `:` type($values)";
 }
 
-def GemmOp : Kernel_Op<"gemm", [AttrSizedOperandSegments, SingleBlock]> {
+def GemmOp : Kernel_RegionOp<"gemm", [AttrSizedOperandSegments]> {
   let summary = "matrix product with a fused prologue and epilogue";
   let description = [{
     C[m, n] = Σ_k A[m, k] B[k, n], summed in an order that depends on the shape alone, then the epilogue. A is `[…, K]` read by rows, or with `transpose_a` a matrix `[…, M]` read by columns (weight gradients).
     B is `[…, N]` by rows, or with `packed` what `kernel.pack` made. `n` is N. With `scale` and `shift` A's rows are layer-normalised first; with `store_normalized` the normalised rows are the last result.
     The epilogue's first block argument is C's entry.
+
+    ```mlir
+    %c = kernel.gemm %a, %b extras(%bias trailing) n 256 packed : (tensor<8x56x128xf32>, tensor<8x128x32xf32>, tensor<256xf32>) -> tensor<8x56x256xf32> {
+    ^bb0(%x: f32, %b0: f32, %i: i32):
+      %y = arith.addf %x, %b0 : f32
+      kernel.yield %y : f32
+    }
+    ```
   }];
   let arguments = (ins FloatTensor:$a, FloatTensor:$b, Optional<FloatTensor>:$scale, Optional<FloatTensor>:$shift, Variadic<AnyModelTensor>:$extras,
     I64Attr:$n, UnitAttr:$transpose_a, UnitAttr:$packed, UnitAttr:$store_normalized, DefaultValuedAttr<F64Attr, "1e-5">:$epsilon,
     DefaultValuedAttr<DenseI32ArrayAttr, "{}">:$indexing, OptionalAttr<FlatSymbolRefAttr>:$accumulate);
   let results = (outs Variadic<FloatTensor>:$results);
   let regions = (region SizedRegion<1>:$epilogue);
+  let assemblyFormat = [{
+    $a `,` $b (`normalize` `(` $scale^ `,` $shift `)`)? custom<Extras>($extras, $indexing) `n` $n (`transpose_a` $transpose_a^)? (`packed` $packed^)?
+    (`store_normalized` $store_normalized^)? (`accumulate` $accumulate^)? attr-dict `:` functional-type(operands, results) $epilogue
+  }];
 }
 
 def PackOp : Kernel_Op<"pack"> {
@@ -62,19 +77,23 @@ def PackOp : Kernel_Op<"pack"> {
   let assemblyFormat = "$input (`transposed` $transposed^)? attr-dict `:` functional-type(operands, results)";
 }
 
-def MapOp : Kernel_Op<"map", [SingleBlock]> {
+def MapOp : Kernel_RegionOp<"map"> {
   let summary = "element-wise computation";
   let description = [{All results have one shape. The body's block arguments are the operands' entries as `indexing` says, then the linear index.}];
   let arguments = (ins Variadic<AnyModelTensor>:$inputs, DefaultValuedAttr<DenseI32ArrayAttr, "{}">:$indexing);
   let results = (outs Variadic<AnyModelTensor>:$results);
   let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "custom<Indexed>($inputs, $indexing) attr-dict `:` functional-type(operands, results) $body";
 }
 
 def ReduceOp : Kernel_Op<"reduce"> {
   let summary = "sum over leading dimensions, in ascending order";
-  let description = [{y[i] = Σ x[…, i]: gradients of biases, positions and whatever was broadcast.}];
-  let arguments = (ins FloatTensor:$input, OptionalAttr<FlatSymbolRefAttr>:$accumulate);
+  let description = [{
+    y[i] = Σ x[…, i]: gradients of biases, positions and whatever was broadcast. `entries` is the number of entries of y, which an accumulated result has in the trailing dimensions of x.
+  }];
+  let arguments = (ins FloatTensor:$input, I64Attr:$entries, OptionalAttr<FlatSymbolRefAttr>:$accumulate);
   let results = (outs Optional<FloatTensor>:$result);
+  let assemblyFormat = "$input `entries` $entries (`accumulate` $accumulate^)? attr-dict `:` functional-type(operands, results)";
 }
 
 def LayerNormOp : Kernel_Op<"layer_norm"> {
@@ -84,7 +103,7 @@ def LayerNormOp : Kernel_Op<"layer_norm"> {
   let assemblyFormat = "$input `,` $scale `,` $shift attr-dict `:` functional-type(operands, results)";
 }
 
-def LayerNormGradientOp : Kernel_Op<"layer_norm_gradient", [SingleBlock]> {
+def LayerNormGradientOp : Kernel_RegionOp<"layer_norm_gradient"> {
   let summary = "gradients of layer normalisation";
   let description = [{
     The first results are the epilogue's of dx (its first block argument: a residual's gradient is added here). The last is `partials [blocks, 2, d]`: for each block of consecutive rows the sums of g x̂ and of g, which
@@ -94,6 +113,7 @@ def LayerNormGradientOp : Kernel_Op<"layer_norm_gradient", [SingleBlock]> {
     DefaultValuedAttr<DenseI32ArrayAttr, "{}">:$indexing);
   let results = (outs Variadic<FloatTensor>:$results);
   let regions = (region SizedRegion<1>:$epilogue);
+  let assemblyFormat = "$gradient `,` $input `,` $scale custom<Extras>($extras, $indexing) attr-dict `:` functional-type(operands, results) $epilogue";
 }
 
 def NormalizeOp : Kernel_Op<"normalize"> {
@@ -121,6 +141,10 @@ def AttentionOp : Kernel_Op<"attention", [AttrSizedOperandSegments]> {
     Optional<IntegerTensor>:$dropout_key, I64Attr:$heads, F64Attr:$scale, UnitAttr:$causal, UnitAttr:$normalize,
     DefaultValuedAttr<F64Attr, "0.0">:$probability, DefaultValuedAttr<I32Attr, "0">:$stream);
   let results = (outs FloatTensor:$result, FloatTensor:$lse, Optional<FloatTensor>:$normalized);
+  let assemblyFormat = [{
+    $query `,` $key `,` $value (`self` `(` $self_key^ `,` $self_value `)`)? (`bias` `(` $bias^ `)`)? (`dropout` $dropout_key^)? `heads` $heads `scale` $scale (`causal` $causal^)?
+    (`normalize` $normalize^)? attr-dict `:` functional-type(operands, results)
+  }];
 }
 
 def AttentionGradientOp : Kernel_Op<"attention_gradient", [AttrSizedOperandSegments, AttrSizedResultSegments]> {
@@ -130,12 +154,17 @@ def AttentionGradientOp : Kernel_Op<"attention_gradient", [AttrSizedOperandSegme
     Optional<FloatTensor>:$self_key, Optional<FloatTensor>:$self_value, Optional<IntegerTensor>:$dropout_key, I64Attr:$heads, F64Attr:$scale, UnitAttr:$causal,
     DefaultValuedAttr<F64Attr, "0.0">:$probability, DefaultValuedAttr<I32Attr, "0">:$stream);
   let results = (outs FloatTensor:$query_gradient, FloatTensor:$key_gradient, FloatTensor:$value_gradient, Optional<FloatTensor>:$self_key_gradient, Optional<FloatTensor>:$self_value_gradient);
+  let assemblyFormat = [{
+    $gradient `,` $query `,` $key `,` $value `,` $result_value `,` $lse (`self` `(` $self_key^ `,` $self_value `)`)? (`dropout` $dropout_key^)? `heads` $heads `scale` $scale
+    (`causal` $causal^)? attr-dict `:` functional-type(operands, results)
+  }];
 }
 
 def AttentionWeightsOp : Kernel_Op<"attention_weights"> {
   let summary = "the probabilities of an attention, stored";
   let arguments = (ins FloatTensor:$query, Optional<FloatTensor>:$self_key, FloatTensor:$key, FloatTensor:$lse, I64Attr:$heads, F64Attr:$scale, UnitAttr:$causal);
   let results = (outs FloatTensor:$result);
+  let assemblyFormat = "$query (`self` `(` $self_key^ `)`)? `,` $key `,` $lse `heads` $heads `scale` $scale (`causal` $causal^)? attr-dict `:` functional-type(operands, results)";
 }
 
 def CrossEntropyOp : Kernel_Op<"cross_entropy"> {
@@ -160,19 +189,21 @@ def ArgmaxOp : Kernel_Op<"argmax"> {
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
 }
 
-def GatherOp : Kernel_Op<"gather", [SingleBlock]> {
+def GatherOp : Kernel_RegionOp<"gather"> {
   let summary = "rows of a table by index, with an epilogue";
   let description = [{The epilogue's first block argument is the table's entry: positions are added and entries dropped here.}];
   let arguments = (ins IntegerTensor:$indices, FloatTensor:$table, Variadic<AnyModelTensor>:$extras, DefaultValuedAttr<DenseI32ArrayAttr, "{}">:$indexing);
   let results = (outs Variadic<FloatTensor>:$results);
   let regions = (region SizedRegion<1>:$epilogue);
+  let assemblyFormat = "$indices `,` $table custom<Extras>($extras, $indexing) attr-dict `:` functional-type(operands, results) $epilogue";
 }
 
 def ScatterAddOp : Kernel_Op<"scatter_add"> {
   let summary = "adds rows into a table by index, in ascending order of rows";
-  let description = [{Adds to the gradient buffer of `accumulate`, or where that is absent writes a result that begins at zero.}];
-  let arguments = (ins FloatTensor:$input, IntegerTensor:$indices, OptionalAttr<FlatSymbolRefAttr>:$accumulate);
+  let description = [{Adds to the gradient buffer of `accumulate`, or where that is absent writes a result that begins at zero. `rows` is the number of rows of the table.}];
+  let arguments = (ins FloatTensor:$input, IntegerTensor:$indices, I64Attr:$rows, OptionalAttr<FlatSymbolRefAttr>:$accumulate);
   let results = (outs Optional<FloatTensor>:$result);
+  let assemblyFormat = "$input `,` $indices `rows` $rows (`accumulate` $accumulate^)? attr-dict `:` functional-type(operands, results)";
 }
 
 def ConcatOp : Kernel_Op<"concat"> {
@@ -191,7 +222,7 @@ def SliceOp : Kernel_Op<"slice"> {
 
 def SquaredNormOp : Kernel_Op<"squared_norm"> {
   let summary = "sums of squares of consecutive blocks";
-  let description = [{result[i] = Σ x² over the i-th of `blocks` nearly equal stretches (the result's length) of x. A second op of the kind is not needed: `adamw` adds the partial sums.}];
+  let description = [{result[i] = Σ x² over the i-th of `blocks` nearly equal stretches (the result's length) of x; `adamw` adds the partial sums.}];
   let arguments = (ins FloatTensor:$input);
   let results = (outs FloatTensor:$result);
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";

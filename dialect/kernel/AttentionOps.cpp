@@ -1,0 +1,100 @@
+// Verifiers of attention, its gradients and its weights.
+
+#include "dialect/kernel/KernelDialect.h"
+#include "dialect/kernel/Shapes.h"
+
+using namespace mlir;
+using namespace memformer::kernel;
+
+// Queries [B, Lq, d] and keys [B, Lk, d] of `heads` heads.
+static LogicalResult verifyQueryAndKey(Operation *op, Type query, Type key, int64_t heads) {
+  ArrayRef<int64_t> q = shapeOf(query), k = shapeOf(key);
+  if (q.size() != 3 || k.size() != 3)
+    return op->emitOpError("expected query and key to have three dimensions, but got ")
+           << query << " and " << key;
+  if (q[0] != k[0] || q[2] != k[2])
+    return op->emitOpError("expected query and key of one batch and width, but got ")
+           << query << " and " << key;
+  if (heads < 1 || q[2] % heads != 0)
+    return op->emitOpError("expected heads to divide the width ") << q[2] << ", but got " << heads;
+  return success();
+}
+
+static LogicalResult verifyDropout(Operation *op, Value key, const APFloat &probability) {
+  double p = probability.convertToDouble();
+  if (!(p >= 0 && p < 1))
+    return op->emitOpError("expected a probability in [0, 1), but got ") << p;
+  if (p > 0 && !key)
+    return op->emitOpError("expected a dropout key with a probability of ") << p;
+  return key ? verifyShape(op, "the dropout key", key.getType(), {2}) : success();
+}
+
+static LogicalResult verifySelf(Operation *op, Value key, Value value, Type query) {
+  if (bool(key) != bool(value))
+    return op->emitOpError("expected self key and self value together");
+  return success(!key ||
+                 (succeeded(verifyShape(op, "the self key", key.getType(), shapeOf(query))) &&
+                  succeeded(verifyShape(op, "the self value", value.getType(), shapeOf(query)))));
+}
+
+LogicalResult AttentionOp::verify() {
+  Type query = getQuery().getType(), key = getKey().getType();
+  int64_t heads = int64_t(getHeads());
+  if (failed(verifySinglePrecision(*this)) || failed(verifyQueryAndKey(*this, query, key, heads)) ||
+      failed(verifyShape(*this, "value", getValue().getType(), shapeOf(key))) ||
+      failed(verifySelf(*this, getSelfKey(), getSelfValue(), query)) ||
+      failed(verifyDropout(*this, getDropoutKey(), getProbability())))
+    return failure();
+  ArrayRef<int64_t> q = shapeOf(query);
+  if (failed(verifyShape(*this, "the result", getResult().getType(), q)) ||
+      failed(verifyShape(*this, "lse", getLse().getType(), {q[0], heads, q[1]})))
+    return failure();
+  if (getNormalize() != bool(getNormalized()))
+    return emitOpError("expected normalised rows as a result with `normalize` and only then");
+  if (getBias() && !getNormalize())
+    return emitOpError("expected `normalize` with a bias");
+  if (getBias() && !isTrailing(shapeOf(getBias().getType()), q))
+    return emitOpError("expected the bias to have trailing dimensions of ")
+           << query << ", but got " << getBias().getType();
+  return getNormalize() ? verifyShape(*this, "the normalised rows", getNormalized().getType(), q)
+                        : success();
+}
+
+LogicalResult AttentionGradientOp::verify() {
+  Type query = getQuery().getType(), key = getKey().getType();
+  int64_t heads = int64_t(getHeads());
+  if (failed(verifySinglePrecision(*this)) || failed(verifyQueryAndKey(*this, query, key, heads)) ||
+      failed(verifySelf(*this, getSelfKey(), getSelfValue(), query)) ||
+      failed(verifyDropout(*this, getDropoutKey(), getProbability())))
+    return failure();
+  ArrayRef<int64_t> q = shapeOf(query), k = shapeOf(key);
+  if (failed(verifyShape(*this, "value", getValue().getType(), k)) ||
+      failed(verifyShape(*this, "the gradient", getGradient().getType(), q)) ||
+      failed(verifyShape(*this, "the attention's result", getResultValue().getType(), q)) ||
+      failed(verifyShape(*this, "lse", getLse().getType(), {q[0], heads, q[1]})) ||
+      failed(verifyShape(*this, "the query's gradient", getQueryGradient().getType(), q)) ||
+      failed(verifyShape(*this, "the key's gradient", getKeyGradient().getType(), k)) ||
+      failed(verifyShape(*this, "the value's gradient", getValueGradient().getType(), k)))
+    return failure();
+  if (bool(getSelfKeyGradient()) != bool(getSelfKey()) ||
+      bool(getSelfValueGradient()) != bool(getSelfKey()))
+    return emitOpError("expected gradients of self key and self value with a self column and only "
+                       "then");
+  return success(!getSelfKey() || (succeeded(verifyShape(*this, "the self key's gradient",
+                                                         getSelfKeyGradient().getType(), q)) &&
+                                   succeeded(verifyShape(*this, "the self value's gradient",
+                                                         getSelfValueGradient().getType(), q))));
+}
+
+LogicalResult AttentionWeightsOp::verify() {
+  Type query = getQuery().getType(), key = getKey().getType();
+  int64_t heads = int64_t(getHeads());
+  if (failed(verifySinglePrecision(*this)) || failed(verifyQueryAndKey(*this, query, key, heads)))
+    return failure();
+  ArrayRef<int64_t> q = shapeOf(query), k = shapeOf(key);
+  if (getSelfKey() && failed(verifyShape(*this, "the self key", getSelfKey().getType(), q)))
+    return failure();
+  return success(succeeded(verifyShape(*this, "lse", getLse().getType(), {q[0], heads, q[1]})) &&
+                 succeeded(verifyShape(*this, "the result", getResult().getType(),
+                                       {q[0], heads, q[1], k[1] + (getSelfKey() ? 1 : 0)})));
+}

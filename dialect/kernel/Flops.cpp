@@ -1,0 +1,88 @@
+// Floating-point operations of each kernel: a multiply-add is two, a transcendental function one.
+
+#include "dialect/kernel/KernelDialect.h"
+#include "dialect/kernel/Shapes.h"
+
+using namespace mlir;
+using namespace memformer::kernel;
+
+int64_t GemmOp::getFlops() {
+  int64_t rows = getTransposeA() ? widthOf(getA().getType()) : rowsOf(getA().getType());
+  int64_t depth = getTransposeA() ? rowsOf(getA().getType()) : widthOf(getA().getType());
+  int64_t flops = rows * int64_t(getN()) * (2 * depth + regionFlops(getEpilogue()));
+  if (getScale())
+    flops += 8 * rows * depth;
+  return getAccumulate() ? flops + rows * int64_t(getN()) : flops;
+}
+
+int64_t PackOp::getFlops() { return 0; }
+
+int64_t MapOp::getFlops() { return entriesOf(getResult(0).getType()) * regionFlops(getBody()); }
+
+int64_t ReduceOp::getFlops() { return entriesOf(getInput().getType()); }
+
+// Mean 1, variance 3, the rest 4 operations for each entry.
+int64_t LayerNormOp::getFlops() { return 8 * entriesOf(getInput().getType()); }
+
+// Statistics 4, x̂ 2, h and its two sums 4, dx 4, partial sums 3 operations for each entry.
+int64_t LayerNormGradientOp::getFlops() {
+  return entriesOf(getInput().getType()) * (17 + regionFlops(getEpilogue()));
+}
+
+int64_t NormalizeOp::getFlops() { return entriesOf(getInput().getType()) * (getBias() ? 4 : 3); }
+
+int64_t NormalizeGradientOp::getFlops() {
+  return entriesOf(getInput().getType()) * (getBias() ? 9 : 8);
+}
+
+// Pairs of a query and a key that it sees, over all heads and the batch.
+static int64_t pairs(Type query, Type key, int64_t heads, bool causal, bool self) {
+  int64_t batch = shapeOf(query)[0], queries = shapeOf(query)[1], keys = shapeOf(key)[1];
+  int64_t seen = self ? queries : 0;
+  for (int64_t i = 0; i < queries; ++i)
+    seen += causal ? std::min(i + 1, keys) : keys;
+  return batch * heads * seen;
+}
+
+int64_t AttentionOp::getFlops() {
+  int64_t width = widthOf(getQuery().getType()) / int64_t(getHeads());
+  int64_t seen =
+      pairs(getQuery().getType(), getKey().getType(), getHeads(), getCausal(), bool(getSelfKey()));
+  int64_t flops = seen * (4 * width + 4) + entriesOf(getResult().getType());
+  if (getNormalize())
+    flops += entriesOf(getResult().getType()) * (getBias() ? 4 : 3);
+  return flops;
+}
+
+int64_t AttentionGradientOp::getFlops() {
+  int64_t width = widthOf(getQuery().getType()) / int64_t(getHeads());
+  int64_t seen =
+      pairs(getQuery().getType(), getKey().getType(), getHeads(), getCausal(), bool(getSelfKey()));
+  // Five products of the forward's size, and for each pair the exponential and dS.
+  return seen * (10 * width + 6) + 2 * entriesOf(getGradient().getType());
+}
+
+int64_t AttentionWeightsOp::getFlops() {
+  int64_t width = widthOf(getQuery().getType()) / int64_t(getHeads());
+  return entriesOf(getResult().getType()) * (2 * width + 3);
+}
+
+int64_t CrossEntropyOp::getFlops() { return 4 * entriesOf(getLogits().getType()); }
+
+int64_t CrossEntropyGradientOp::getFlops() { return 3 * entriesOf(getLogits().getType()); }
+
+int64_t ArgmaxOp::getFlops() { return entriesOf(getInput().getType()); }
+
+int64_t GatherOp::getFlops() {
+  return entriesOf(getResult(0).getType()) * regionFlops(getEpilogue());
+}
+
+int64_t ScatterAddOp::getFlops() { return entriesOf(getInput().getType()); }
+
+int64_t ConcatOp::getFlops() { return 0; }
+
+int64_t SliceOp::getFlops() { return 0; }
+
+int64_t SquaredNormOp::getFlops() { return 2 * entriesOf(getInput().getType()); }
+
+int64_t AdamWOp::getFlops() { return 16 * entriesOf(getParameters().getType()); }

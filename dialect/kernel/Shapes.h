@@ -1,0 +1,48 @@
+// Shapes of kernels, and the checks that verifiers share.
+
+#ifndef MEMFORMER_DIALECT_KERNEL_SHAPES_H
+#define MEMFORMER_DIALECT_KERNEL_SHAPES_H
+
+#include "dialect/memformer/MemformerDialect.h"
+#include "llvm/ADT/ArrayRef.h"
+
+namespace memformer::kernel {
+
+/// A tensor or a memref, its leading dimensions collapsed.
+int64_t rowsOf(mlir::Type type);
+/// The last dimension; 1 for rank 0.
+int64_t widthOf(mlir::Type type);
+int64_t entriesOf(mlir::Type type);
+llvm::ArrayRef<int64_t> shapeOf(mlir::Type type);
+
+/// Whether `inner` is the last dimensions of `outer`, or the first.
+bool isTrailing(llvm::ArrayRef<int64_t> inner, llvm::ArrayRef<int64_t> outer);
+bool isLeading(llvm::ArrayRef<int64_t> inner, llvm::ArrayRef<int64_t> outer);
+
+/// Kernels compute in f32.
+mlir::LogicalResult verifySinglePrecision(mlir::Operation *op);
+
+/// `type` must have the shape of `expected` (a name for the message says of what).
+mlir::LogicalResult verifyShape(mlir::Operation *op, llvm::StringRef what, mlir::Type type,
+                                llvm::ArrayRef<int64_t> expected);
+
+/// What a region computes, as an op's verifier knows it.
+struct RegionShape {
+  /// The kernel's own values come first: `own` scalars of f32.
+  int64_t own = 0;
+  mlir::ValueRange extras;
+  llvm::ArrayRef<int32_t> indexing;
+  /// The shape of the entries that the region is computed for.
+  llvm::ArrayRef<int64_t> shape;
+  /// The element types that it yields.
+  llvm::SmallVector<mlir::Type> yields;
+};
+mlir::LogicalResult verifyRegion(mlir::Operation *op, mlir::Region &region,
+                                 const RegionShape &expected);
+
+/// Floating-point operations of one run of a region.
+int64_t regionFlops(mlir::Region &region);
+
+} // namespace memformer::kernel
+
+#endif
