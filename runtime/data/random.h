@@ -2,39 +2,34 @@
 // key.
 #pragma once
 
+#include "runtime/random.h"
+
 #include <cstdint>
 #include <initializer_list>
 
 namespace memformer {
 
-/// A bijection of 64 bits in which every input bit changes every output bit (the finalizer of
-/// SplitMix64).
-inline uint64_t mixBits(uint64_t x) {
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-  return x ^ (x >> 31);
-}
-
-inline uint64_t hashKey(std::initializer_list<uint64_t> key) {
-  uint64_t hash = 0x2545f4914f6cdd1du;
-  for (uint64_t word : key)
-    hash = mixBits(hash ^ (word + 0x9e3779b97f4a7c15u + (hash << 6) + (hash >> 2)));
-  return hash;
+inline uint64_t hashKey(std::initializer_list<uint64_t> words) {
+  uint64_t key = 0;
+  for (uint64_t word : words)
+    key = extendKey(key, word);
+  return key;
 }
 
 /// The sequence of numbers that belongs to a key.
 class Random {
 public:
-  explicit Random(std::initializer_list<uint64_t> key) : state(hashKey(key)) {}
+  explicit Random(std::initializer_list<uint64_t> words) : key(hashKey(words)) {}
 
-  uint64_t next() { return mixBits(state += 0x9e3779b97f4a7c15u); }
+  uint64_t next() { return randomBits(key, counter++); }
   /// In [0, bound).
   int64_t below(int64_t bound) {
     return int64_t((__extension__(unsigned __int128)(next()) * uint64_t(bound)) >> 64);
   }
 
 private:
-  uint64_t state;
+  uint64_t key;
+  uint64_t counter = 0;
 };
 
 /// Where `index` goes in the permutation of [0, count) that belongs to `key`: four rounds of a
