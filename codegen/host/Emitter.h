@@ -10,17 +10,19 @@
 
 namespace memformer::host {
 
-/// The values that an emitter builds a kernel's body from: a memref for each operand and each result of the op (the gradient
-/// buffer in the place of an accumulated result), of the tensors' shapes and identity layout, 64-byte aligned, and the index of
-/// the workgroup. Scratch is `memref.alloca`; a kernel may use up to 2 MiB of it.
+/// The values that an emitter builds a kernel's body from: a memref for each operand and each
+/// result of the op (the gradient buffer in the place of an accumulated result), of the tensors'
+/// shapes and identity layout, 64-byte aligned, and the index of the workgroup. Scratch is
+/// `memref.alloca`; a kernel may use up to 2 MiB of it.
 struct KernelArguments {
   llvm::SmallVector<mlir::Value> operands;
   llvm::SmallVector<mlir::Value> results;
   mlir::Value workgroup;
 };
 
-/// Each emitter builds the work of one workgroup at the builder's insertion point, from vector, memref, scf, arith and math
-/// ops, and returns the number of workgroups. It fails with a diagnostic at the op where it cannot.
+/// Each emitter builds the work of one workgroup at the builder's insertion point, from vector,
+/// memref, scf, arith and math ops, and returns the number of workgroups. It fails with a
+/// diagnostic at the op where it cannot.
 mlir::FailureOr<int64_t> emitKernel(mlir::OpBuilder &builder, mlir::Operation *kernel,
                                     const KernelArguments &arguments, const HostTarget &target);
 
