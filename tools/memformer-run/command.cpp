@@ -1,0 +1,62 @@
+// What the subcommands share: their options, and what they print.
+#include "tools/memformer-run/command.h"
+
+namespace memformer {
+
+void addModelOptions(CLI::App &command, ModelRequest &request) {
+  command
+      .add_option("model", request.path,
+                  "configuration (.toml), model (.mlir), artifact (.mfa) or folder of a run")
+      ->required();
+  command
+      .add_option_function<std::string>(
+          "--schedule", [&request](const std::string &value) { request.schedule = value; },
+          "what the forward traversal keeps: bptt, checkpoint or mrbp")
+      ->check(CLI::IsMember({"bptt", "checkpoint", "mrbp"}));
+  command
+      .add_option("--set", request.overrides,
+                  "SECTION.KEY=VALUE: overrides a key of the configuration; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command.add_option("--settings", request.settings,
+                     "configuration with [train] and [data], for a model that comes without");
+  command.add_flag("!--no-cache", request.cache, "compile even if the model is in the cache");
+}
+
+void addThreads(CLI::App &command, unsigned &threads) {
+  command.add_option("--threads", threads, "threads; 0: as many as this process may use")
+      ->check(CLI::Range(0, 4096))
+      ->capture_default_str();
+}
+
+nlohmann::ordered_json memoryJson(const Manifest &manifest, int64_t segments) {
+  MemoryReport report = manifest.memoryReport(segments);
+  nlohmann::ordered_json json;
+  for (size_t i = 0; i < numCategories; ++i)
+    json[std::string(name(Category(i)))] = report.bytes[i];
+  json["total"] = report.total;
+  return json;
+}
+
+nlohmann::ordered_json flopsJson(const Manifest &manifest, int64_t segments) {
+  return {{"forward", manifest.flops(Function::Evaluate, segments)},
+          {"step",
+           manifest.flops(Function::Train, segments) + manifest.flops(Function::Update, segments)}};
+}
+
+std::string printBytes(uint64_t bytes) {
+  if (bytes < 1024)
+    return fmt::format("{} B", bytes);
+  double value = double(bytes) / 1024;
+  const char *unit = "KiB";
+  for (const char *next : {"MiB", "GiB", "TiB"}) {
+    if (value < 1024)
+      break;
+    value /= 1024;
+    unit = next;
+  }
+  return fmt::format("{:.1f} {}", value, unit);
+}
+
+} // namespace memformer

@@ -1,0 +1,35 @@
+// What the subcommands share: their options, and what they print.
+#pragma once
+
+#include "tools/memformer-run/model.h"
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <nlohmann/json.hpp>
+
+namespace memformer {
+
+/// Gives the exit status. Set by the subcommand that the command line names.
+using Action = std::function<Result<int>()>;
+
+/// Each adds its subcommand, which sets `action` when it is chosen.
+void addTrain(CLI::App &app, Action &action);
+void addEval(CLI::App &app, Action &action);
+void addTrace(CLI::App &app, Action &action);
+void addBench(CLI::App &app, Action &action);
+void addInspect(CLI::App &app, Action &action);
+
+/// The positional model and the options that every subcommand has.
+void addModelOptions(CLI::App &command, ModelRequest &request);
+void addThreads(CLI::App &command, unsigned &threads);
+
+/// Planned bytes of T segments as the fields of `memory`.
+nlohmann::ordered_json memoryJson(const Manifest &manifest, int64_t segments);
+/// Floating-point operations of a rollout: `forward` (an evaluation) and `step` (training and
+/// update).
+nlohmann::ordered_json flopsJson(const Manifest &manifest, int64_t segments);
+
+/// "1.5 MiB".
+std::string printBytes(uint64_t bytes);
+
+} // namespace memformer

@@ -1,0 +1,73 @@
+// memformer-run eval: measures weights on held-out data.
+#include "runtime/training/checkpoint.h"
+#include "tools/memformer-run/command.h"
+#include "tools/memformer-run/report.h"
+
+namespace memformer {
+
+namespace {
+
+struct Options {
+  ModelRequest request;
+  std::string weights;
+  unsigned threads = 0;
+  bool json = false;
+};
+
+Result<int> run(const Options &options) {
+  auto model = openModel(options.request);
+  if (!model)
+    return std::unexpected(model.error());
+  const std::string &weights = options.weights.empty() ? model->weights : options.weights;
+  if (weights.empty())
+    return error("{}: expected weights to evaluate: give --weights FILE, or the folder of a run",
+                 options.request.path);
+  const Configuration &configuration = model->configuration;
+  auto shape = dataShape(model->artifact->manifest());
+  if (!shape)
+    return std::unexpected(shape.error());
+  if (!hasValidation(configuration.data))
+    return error("expected [data] to hold something out: validation or validation_path");
+  auto source = openSource(configuration.data, Split::Validation, *shape, configuration.train.seed);
+  if (!source)
+    return std::unexpected(source.error());
+  auto plan = planRollouts(configuration.train, **source);
+  if (!plan)
+    return std::unexpected(plan.error());
+  auto session = Session::create(model->artifact, {plan->horizon, options.threads, 0});
+  if (!session)
+    return std::unexpected(session.error());
+  MEMFORMER_TRY(loadWeights(**session, weights));
+
+  auto score = evaluateHeldOut(**session, configuration, *shape);
+  if (!score)
+    return std::unexpected(score.error());
+  std::vector<GapScore> gaps;
+  if (isTask(configuration.data)) {
+    int64_t rollouts = configuration.train.evaluateRollouts;
+    auto scores = evaluateGaps(**session, configuration.data, *shape, configuration.train.seed,
+                               rollouts ? rollouts : taskRollouts);
+    if (!scores)
+      return std::unexpected(scores.error());
+    gaps = std::move(*scores);
+  }
+  if (options.json)
+    fmt::print("{}\n", scoreJson(configuration.data, *score, gaps).dump(2));
+  else
+    printScore(configuration.data, *score, gaps);
+  return 0;
+}
+
+} // namespace
+
+void addEval(CLI::App &app, Action &action) {
+  auto options = std::make_shared<Options>();
+  CLI::App *command = app.add_subcommand("eval", "measure weights on held-out data");
+  addModelOptions(*command, options->request);
+  addThreads(*command, options->threads);
+  command->add_option("--weights", options->weights, "weights or a checkpoint [those of the run]");
+  command->add_flag("--json", options->json, "print JSON");
+  command->callback([options, &action] { action = [options] { return run(*options); }; });
+}
+
+} // namespace memformer

@@ -1,0 +1,36 @@
+// From what a user names (a configuration, IR, an artifact or a run) to a compiled model and its
+// settings.
+#pragma once
+
+#include "runtime/artifact.h"
+#include "runtime/configuration.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace memformer {
+
+/// What every subcommand takes.
+struct ModelRequest {
+  std::string path;     // .toml, .mlir, an artifact, or the folder of a run
+  std::string settings; // TOML with [train] and [data] for a model that comes without
+  std::optional<std::string> schedule; // else the configuration's
+  std::optional<int64_t> batch;        // else the configuration's
+  std::vector<std::string> overrides;  // --set
+  bool cache = true;                   // false: compile again
+};
+
+struct Model {
+  std::shared_ptr<const Artifact> artifact;
+  Configuration configuration;
+  std::string weights;       // of the run that was named, or empty
+  double compileSeconds = 0; // until the artifact was there
+  bool cached = false;       // nothing was compiled
+};
+
+/// Reads and, where needed, compiles. Errors are those of the files, the configuration and the
+/// compiler.
+Result<Model> openModel(const ModelRequest &request);
+
+} // namespace memformer

@@ -1,0 +1,190 @@
+// memformer-run trace: one rollout on given weights and tokens, and everything that it computes.
+#include "runtime/safetensors.h"
+#include "runtime/training/checkpoint.h"
+#include "runtime/training/feed.h"
+#include "tools/memformer-run/command.h"
+
+#include <algorithm>
+#include <deque>
+#include <fmt/ranges.h>
+
+namespace memformer {
+
+namespace {
+
+struct Options {
+  ModelRequest request;
+  std::string weights, tokens, out;
+  unsigned threads = 1;
+};
+
+// The three token tensors of a file, all [T,B,L].
+struct TokensFile {
+  TokenRollout rollout;
+  int64_t batch = 0, segment = 0;
+};
+
+Result<TokensFile> readTokens(const std::string &path) {
+  auto opened = SafetensorsFile::open(path);
+  if (!opened)
+    return std::unexpected(opened.error());
+  const SafetensorsFile &file = *opened;
+  TokensFile tokens;
+  std::vector<int64_t> shape;
+  auto read = [&](const char *name, std::vector<int32_t> &values) -> Result<void> {
+    const SafetensorsInfo *tensor = file.find(name);
+    if (!tensor)
+      return error("{}: expected a tensor '{}', but there is none", path, name);
+    if (shape.empty())
+      shape = tensor->shape;
+    if (tensor->shape != shape || shape.size() != 3 || tensor->elements() == 0)
+      return error("{}: expected '{}' to be [segments, batch, segment] like the other tokens, but "
+                   "got [{}]",
+                   path, name, fmt::join(tensor->shape, ", "));
+    values.resize(size_t(tensor->elements()));
+    return file.readIntegers(*tensor, values);
+  };
+  TokenRollout &rollout = tokens.rollout;
+  MEMFORMER_TRY(read("encoder_tokens", rollout.encoderTokens));
+  MEMFORMER_TRY(read("decoder_tokens", rollout.decoderTokens));
+  MEMFORMER_TRY(read("targets", rollout.targets));
+  rollout.segments = shape[0];
+  tokens.batch = shape[1];
+  tokens.segment = shape[2];
+  rollout.reset.assign(size_t(rollout.segments * tokens.batch), 0);
+  std::fill_n(rollout.reset.begin(), tokens.batch, 1);
+  rollout.counted = std::ranges::count_if(rollout.targets, [](int32_t t) { return t >= 0; });
+  return tokens;
+}
+
+// Tensors for a file, with the memory behind those that were computed here.
+class TensorList {
+public:
+  void add(std::string name, std::vector<int64_t> shape, std::span<const float> values) {
+    tensors.push_back(
+        {std::move(name), SafetensorsType::F32, std::move(shape), std::as_bytes(values)});
+  }
+  std::vector<float> &own(size_t count) { return owned.emplace_back(count); }
+  std::vector<SafetensorsTensor> tensors;
+
+private:
+  std::deque<std::vector<float>> owned; // grows without moving its entries
+};
+
+// The outputs that a function collects, in its loops.
+std::vector<uint32_t> outputsOf(const std::vector<Instruction> &instructions) {
+  std::vector<uint32_t> outputs;
+  for (const Instruction &instruction : instructions)
+    for (uint32_t output : instruction.outputs)
+      if (std::ranges::find(outputs, output) == outputs.end())
+        outputs.push_back(output);
+  return outputs;
+}
+
+Result<void> traceForward(Session &session, const Rollout &rollout, TensorList &list) {
+  const Manifest &manifest = session.manifest();
+  std::vector<OutputSink> sinks;
+  for (uint32_t index : outputsOf(manifest.function(Function::Trace))) {
+    const TensorInfo &output = manifest.outputs[index];
+    // The loss is that of the schedule's own traversal; the rest is what model.md names.
+    if (output.name == "loss" || output.type != ElementType::F32)
+      continue;
+    // The state before each segment, and after them all the one in the last slot.
+    auto state = manifest.findState(output.name);
+    int64_t count = rollout.segments + (state ? 1 : 0);
+    std::vector<float> &values = list.own(size_t(count * output.elements()));
+    std::vector<int64_t> shape = output.shape;
+    shape.insert(shape.begin(), count);
+    list.add(output.name, shape, values);
+    sinks.push_back({output.name, values.data()});
+  }
+  MEMFORMER_TRY(session.trace(rollout, sinks));
+  for (const SafetensorsTensor &tensor : list.tensors) {
+    auto state = manifest.findState(tensor.name);
+    if (!state)
+      continue;
+    std::span<const float> last = session.stateTensor(rollout.segments, *state);
+    float *values = reinterpret_cast<float *>(const_cast<std::byte *>(tensor.bytes.data()));
+    std::ranges::copy(last, values + tensor.bytes.size() / sizeof(float) - last.size());
+  }
+  return {};
+}
+
+Result<int> run(const Options &options) {
+  auto tokens = readTokens(options.tokens);
+  if (!tokens)
+    return std::unexpected(tokens.error());
+  ModelRequest request = options.request;
+  request.batch = tokens->batch;
+  auto model = openModel(request);
+  if (!model)
+    return std::unexpected(model.error());
+  auto shape = dataShape(model->artifact->manifest());
+  if (!shape)
+    return std::unexpected(shape.error());
+  if (shape->segment != tokens->segment)
+    return error("{}: expected segments of {} tokens, as the model has, but got {}", options.tokens,
+                 shape->segment, tokens->segment);
+  TokenRollout &data = tokens->rollout;
+  auto session = Session::create(model->artifact, {data.segments, options.threads, 0});
+  if (!session)
+    return std::unexpected(session.error());
+  MEMFORMER_TRY(loadWeights(**session, options.weights));
+  (*session)->setSeed(model->configuration.train.seed);
+  (*session)->setStep(1);
+
+  const auto inputs = inputsOf(data);
+  Rollout rollout;
+  rollout.segments = data.segments;
+  rollout.inputs = inputs;
+  rollout.reset = data.reset.data();
+  rollout.lossScale = data.counted ? 1.0f / float(data.counted) : 0.0f;
+  TensorList list;
+  if (auto traced = traceForward(**session, rollout, list); !traced)
+    return withContext(traced, options.tokens);
+
+  std::vector<float> &loss = list.own(data.targets.size());
+  const OutputSink outputs[] = {{"loss", loss.data()}};
+  if (auto trained = (*session)->train(rollout, outputs); !trained)
+    return withContext(trained, options.tokens);
+  std::vector<float> &segmentLoss = list.own(size_t(data.segments));
+  const size_t perSegment = data.targets.size() / size_t(data.segments);
+  double total = 0;
+  for (size_t t = 0; t < segmentLoss.size(); ++t) {
+    double sum = 0;
+    for (size_t i = 0; i < perSegment; ++i)
+      sum += double(loss[t * perSegment + i]);
+    segmentLoss[t] = float(sum);
+    total += sum;
+  }
+  std::vector<float> &mean = list.own(1);
+  mean[0] = data.counted ? float(total / double(data.counted)) : 0.0f;
+  list.add("loss", {1}, mean);
+  list.add("segment_loss", {data.segments}, segmentLoss);
+  const auto &parameters = model->artifact->manifest().parameters;
+  for (size_t i = 0; i < parameters.size(); ++i)
+    list.add("grad." + parameters[i].name, parameters[i].shape, (*session)->gradient(i));
+  MEMFORMER_TRY(writeSafetensors(options.out, list.tensors));
+  fmt::print("loss {:.6f}, {} tensors in {}\n", mean[0], list.tensors.size(), options.out);
+  return 0;
+}
+
+} // namespace
+
+void addTrace(CLI::App &app, Action &action) {
+  auto options = std::make_shared<Options>();
+  CLI::App *command = app.add_subcommand(
+      "trace", "run one rollout and write its loss, logits, memories, attention and gradients");
+  addModelOptions(*command, options->request);
+  addThreads(*command, options->threads);
+  command->add_option("--weights", options->weights, "weights or a checkpoint")->required();
+  command
+      ->add_option("--tokens", options->tokens,
+                   "safetensors with encoder_tokens, decoder_tokens and targets, "
+                   "[segments, batch, segment]")
+      ->required();
+  command->add_option("--out", options->out, "safetensors file to write")->required();
+  command->callback([options, &action] { action = [options] { return run(*options); }; });
+}
+
+} // namespace memformer
