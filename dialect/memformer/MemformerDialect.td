@@ -55,8 +55,14 @@ def OperandIndexing : I32EnumAttr<"OperandIndexing", "how an operand of an eleme
   let cppNamespace = "::memformer";
 }
 
-def FloatTensor : StaticShapeTensorOf<[F32, F64]>;
-def IntegerTensor : StaticShapeTensorOf<[I32]>;
-def AnyModelTensor : StaticShapeTensorOf<[F32, F64, I32]>;
+// A ranked tensor of static shape with no empty dimension.
+class ModelTensorOf<list<Type> elements> : Type<And<[
+    StaticShapeTensorOf<elements>.predicate,
+    CPred<"::llvm::all_of(::llvm::cast<::mlir::ShapedType>($_self).getShape(), [](int64_t extent) { return extent > 0; })">]>,
+  StaticShapeTensorOf<elements>.summary # " without empty dimensions", "::mlir::RankedTensorType">;
+
+def FloatTensor : ModelTensorOf<[F32, F64]>;
+def IntegerTensor : ModelTensorOf<[I32]>;
+def AnyModelTensor : ModelTensorOf<[F32, F64, I32]>;
 
 #endif

@@ -75,7 +75,7 @@ def AttentionGradientOp : GradientOp<"attention_gradient"> {
     I64Attr:$heads, F64Attr:$scale, UnitAttr:$causal, DefaultValuedAttr<F64Attr, "0.0">:$probability, DefaultValuedAttr<I32Attr, "0">:$stream);
   let results = (outs FloatTensor:$query_gradient, FloatTensor:$key_gradient, FloatTensor:$value_gradient);
   let assemblyFormat = [{
-    $gradient `,` $query `,` $key `,` $value `,` $result_value `,` $lse (`dropout` $dropout_key^)? `heads` $heads `scale` $scale (`causal` $causal^)? attr-dict
+    $gradient `,` $query `,` $key `,` $value `,` $result_value `,` $lse (`dropout` `(` $dropout_key^ `probability` $probability `stream` $stream `)`)? `heads` $heads `scale` $scale (`causal` $causal^)? attr-dict
     `:` functional-type(operands, results)
   }];
 }

@@ -12,6 +12,7 @@ def DifferentiableOpInterface : OpInterface<"DifferentiableOpInterface"> {
     InterfaceMethod<[{
       Builds the vector-Jacobian product at the builder's insertion point. `resultGradients` has one entry for each result, null where no gradient arrives (never null for all).
       `needed[i]` says whether operand i wants a gradient. Returns one value for each operand, of the operand's type, null where it is not needed or is zero.
+      Where there is no gradient to build (it would flow through a result that is for observation only) it emits an error and returns nothing at all.
     }], "::llvm::SmallVector<::mlir::Value>", "buildGradient",
     (ins "::mlir::OpBuilder &":$builder, "::mlir::ValueRange":$resultGradients, "::llvm::ArrayRef<bool>":$needed)>
   ];

@@ -60,10 +60,12 @@ def SumLeadingOp : ModelOp<"sum_leading"> {
 
 def SelectRowsOp : ElementwiseOp<"select_rows", ["getOperandIndexing"]> {
   let summary = "takes each row from one of two tensors";
-  let description = [{y[b, …] = a[b, …] where mask[b] ≠ 0, else c[b, …]. How a state restarts: mask is `reset`, a the initial state, c the state that goes on.}];
+  let description = [{y[b, …] = a[b, …] where mask[b] ≠ 0, else c[b, …]; a and c have the shape of the result or its trailing dimensions, and are repeated along the others.
+    How a state restarts: mask is `reset`, a the initial state, c the state that goes on.}];
   let arguments = (ins IntegerTensor:$mask, FloatTensor:$on_true, FloatTensor:$on_false);
   let results = (outs FloatTensor:$result);
   let assemblyFormat = "$mask `,` $on_true `,` $on_false attr-dict `:` functional-type(operands, results)";
+  let hasFolder = 1;
 }
 
 def ConcatOp : ModelOp<"concat"> {
@@ -72,6 +74,7 @@ def ConcatOp : ModelOp<"concat"> {
   let arguments = (ins FloatTensor:$lhs, FloatTensor:$rhs, I64Attr:$axis);
   let results = (outs FloatTensor:$result);
   let assemblyFormat = "$lhs `,` $rhs `axis` $axis attr-dict `:` functional-type(operands, results)";
+  let hasFolder = 1;
 }
 
 def SliceOp : ModelOp<"slice"> {
@@ -92,7 +95,7 @@ def ReluOp : ElementwiseOp<"relu"> {
 
 def GeluOp : ElementwiseOp<"gelu"> {
   let summary = "the Gaussian error linear unit, tanh form";
-  let description = [{y = x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³))).}];
+  let description = [{y = x/2 · (1 + tanh(u)) for u = √(2/π) (x + 0.044715 x³), computed as x / (1 + exp(−2u)), which is the same function without the cancellation for x < 0.}];
   let arguments = (ins FloatTensor:$input);
   let results = (outs FloatTensor:$result);
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
@@ -196,8 +199,10 @@ def AttentionOp : ModelOp<"attention"> {
     I64Attr:$heads, F64Attr:$scale, UnitAttr:$causal, DefaultValuedAttr<F64Attr, "0.0">:$probability, DefaultValuedAttr<I32Attr, "0">:$stream);
   let results = (outs FloatTensor:$result, FloatTensor:$lse);
   let assemblyFormat = [{
-    $query `,` $key `,` $value (`dropout` $dropout_key^)? `heads` $heads `scale` $scale (`causal` $causal^)? attr-dict `:` functional-type(operands, results)
+    $query `,` $key `,` $value (`dropout` `(` $dropout_key^ `probability` $probability `stream` $stream `)`)? `heads` $heads `scale` $scale (`causal` $causal^)?
+    attr-dict `:` functional-type(operands, results)
   }];
+  let hasFolder = 1;
 }
 
 def SlotAttentionOp : ModelOp<"slot_attention"> {
@@ -236,7 +241,7 @@ def ReadOp : CompositeOp<"read"> {
   let results = (outs FloatTensor:$result);
   let assemblyFormat = [{
     $input `,` $memory `query` `(` $query_weight `,` $query_bias `)` `key` `(` $key_weight `,` $key_bias `)` `value` `(` $value_weight `,` $value_bias `)`
-    `output` `(` $output_weight `,` $output_bias `)` (`dropout` $dropout_key^)? `heads` $heads attr-dict `:` functional-type(operands, results)
+    `output` `(` $output_weight `,` $output_bias `)` (`dropout` `(` $dropout_key^ `probability` $probability `stream` $stream `)`)? `heads` $heads attr-dict `:` functional-type(operands, results)
   }];
 }
 

@@ -60,8 +60,15 @@ def RecurrenceOp : Memformer_Op<"recurrence", [Symbol, IsolatedFromAbove]> {
 
     An input named `dropout_key` (`tensor<2xi32>`) is filled by the runtime from seed, step and the segment's position, so that a segment computed twice drops the same entries.
 
-    `replay` is empty in a model and is filled by `-memformer-differentiate`: the reverse traversal of one segment. Its arguments are the state and the inputs of the segment, the reset flags, the loss's
-    scale and the gradient of the next state. It recomputes the segment, adds to the parameters' gradients, and yields the gradient of the state (then the next state, the loss and the outputs of the recomputation).
+    `replay` is empty in a model and is filled by `-memformer-differentiate`: the reverse traversal of one segment. It recomputes the segment and adds to the parameters' gradients.
+
+    | region | arguments | yields |
+    |---|---|---|
+    | `initial` | | `state` the states |
+    | `segment` | states, inputs | `state` the next states, `loss` one or none, `outputs` one for each name |
+    | `replay` | states, inputs, reset flags `tensor<Bxi32>` where there is a state, the loss's scale `tensor<f32>` where there is a loss, the gradients of the next states | `state` the gradients of the states, `loss` as the segment, `outputs` the next states and then the segment's |
+
+    A state is `[B, …]` with one B for all states; one of integers has no gradient.
 
     ```mlir
     memformer.recurrence @model states ["memory"] inputs ["tokens", "targets"] outputs ["logits"] initial {

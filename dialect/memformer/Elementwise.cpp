@@ -1,0 +1,193 @@
+// Element-wise ops: verifiers, costs, folds and gradients. Their scalar forms are in Scalars.cpp.
+
+#include "dialect/memformer/MemformerDialect.h"
+#include "dialect/memformer/Shapes.h"
+#include "dialect/memformer/Verify.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace memformer;
+
+/// The gradient of an operand that was repeated along leading dimensions: the sum over them.
+static Value sumTo(OpBuilder &builder, Location location, Value gradient, Type type) {
+  if (gradient.getType() == type)
+    return gradient;
+  return SumLeadingOp::create(builder, location, type, gradient);
+}
+
+static Value zeros(OpBuilder &builder, Location location, Type type) {
+  return arith::ConstantOp::create(builder, location, cast<TypedAttr>(builder.getZeroAttr(type)));
+}
+
+static bool isZero(Attribute attribute) {
+  return attribute &&
+         (matchPattern(attribute, m_PosZeroFloat()) || matchPattern(attribute, m_NegZeroFloat()));
+}
+
+static LogicalResult verifySameShape(Operation *op, Value input, Value result) {
+  if (failed(verifyElementTypes(op)))
+    return failure();
+  return verifyShape(op, "result", result, shapeOf(input), "that of the operand");
+}
+
+//===-- add
+//--------------------------------------------------------------------------------------===//
+
+LogicalResult AddOp::verify() {
+  if (failed(verifyElementTypes(*this)) ||
+      failed(verifyTrailing(*this, "rhs", getRhs(), shapeOf(getLhs()), "lhs")))
+    return failure();
+  return verifyShape(*this, "result", getResult(), shapeOf(getLhs()), "that of lhs");
+}
+
+OpFoldResult AddOp::fold(FoldAdaptor adaptor) {
+  if (isZero(adaptor.getRhs()))
+    return getLhs();
+  if (isZero(adaptor.getLhs()) && getRhs().getType() == getType())
+    return getRhs();
+  // An operand that is repeated already need not be repeated in memory. The sum commutes bit for
+  // bit.
+  if (auto repeated = getRhs().getDefiningOp<BroadcastOp>()) {
+    getRhsMutable().assign(repeated.getInput());
+    return getResult();
+  }
+  auto repeated = getLhs().getDefiningOp<BroadcastOp>();
+  if (repeated && getRhs().getType() == getType()) {
+    getLhsMutable().assign(getRhs());
+    getRhsMutable().assign(repeated.getInput());
+    return getResult();
+  }
+  return {};
+}
+
+int64_t AddOp::getFlops() { return entries(getResult()); }
+
+SmallVector<Value> AddOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                                        ArrayRef<bool> needed) {
+  Value gradient = resultGradients[0];
+  return {needed[0] ? gradient : Value(),
+          needed[1] ? sumTo(builder, getLoc(), gradient, getRhs().getType()) : Value()};
+}
+
+//===-- select_rows
+//------------------------------------------------------------------------------===//
+
+LogicalResult SelectRowsOp::verify() {
+  if (failed(verifyElementTypes(*this)) ||
+      failed(verifyMinimumRank(*this, "result", getResult(), 1, "[B, ...]")))
+    return failure();
+  ArrayRef<int64_t> shape = shapeOf(getResult());
+  if (failed(verifyShape(*this, "mask", getMask(), shape.take_front(1),
+                         "the first dimension of the result")) ||
+      failed(verifyTrailing(*this, "on_true", getOnTrue(), shape, "the result")))
+    return failure();
+  return verifyTrailing(*this, "on_false", getOnFalse(), shape, "the result");
+}
+
+OpFoldResult SelectRowsOp::fold(FoldAdaptor adaptor) {
+  Value chosen;
+  if (getOnTrue() == getOnFalse())
+    chosen = getOnTrue();
+  else if (auto mask = dyn_cast_if_present<SplatElementsAttr>(adaptor.getMask()))
+    chosen = mask.getSplatValue<APInt>().isZero() ? getOnFalse() : getOnTrue();
+  if (chosen && chosen.getType() == getType())
+    return chosen;
+  return {};
+}
+
+OperandIndexing SelectRowsOp::getOperandIndexing(unsigned operand) {
+  return operand == 0 ? OperandIndexing::Leading : OperandIndexing::Trailing;
+}
+
+int64_t SelectRowsOp::getFlops() { return 0; }
+
+SmallVector<Value> SelectRowsOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                                               ArrayRef<bool> needed) {
+  Value gradient = resultGradients[0];
+  Value onTrue, onFalse;
+  if (needed[1] || needed[2]) {
+    // A row's gradient flows to the side that it came from, never to both.
+    Value zero = zeros(builder, getLoc(), getType());
+    auto side = [&](Value a, Value c, Type type) {
+      Value rows = SelectRowsOp::create(builder, getLoc(), getType(), getMask(), a, c);
+      return sumTo(builder, getLoc(), rows, type);
+    };
+    if (needed[1])
+      onTrue = side(gradient, zero, getOnTrue().getType());
+    if (needed[2])
+      onFalse = side(zero, gradient, getOnFalse().getType());
+  }
+  return {Value(), onTrue, onFalse};
+}
+
+//===-- activations
+//------------------------------------------------------------------------------===//
+
+LogicalResult ReluOp::verify() { return verifySameShape(*this, getInput(), getResult()); }
+int64_t ReluOp::getFlops() { return entries(getResult()); }
+
+SmallVector<Value> ReluOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                                         ArrayRef<bool> needed) {
+  if (!needed[0])
+    return {Value()};
+  return {ReluGradientOp::create(builder, getLoc(), getInput().getType(), resultGradients[0],
+                                 getInput())};
+}
+
+LogicalResult GeluOp::verify() { return verifySameShape(*this, getInput(), getResult()); }
+int64_t GeluOp::getFlops() { return 8 * entries(getResult()); }
+
+SmallVector<Value> GeluOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                                         ArrayRef<bool> needed) {
+  if (!needed[0])
+    return {Value()};
+  return {GeluGradientOp::create(builder, getLoc(), getInput().getType(), resultGradients[0],
+                                 getInput())};
+}
+
+LogicalResult ReluGradientOp::verify() {
+  if (failed(verifySameShape(*this, getInput(), getResult())))
+    return failure();
+  return verifyShape(*this, "gradient", getGradient(), shapeOf(getInput()), "that of the input");
+}
+int64_t ReluGradientOp::getFlops() { return entries(getResult()); }
+
+LogicalResult GeluGradientOp::verify() {
+  if (failed(verifySameShape(*this, getInput(), getResult())))
+    return failure();
+  return verifyShape(*this, "gradient", getGradient(), shapeOf(getInput()), "that of the input");
+}
+int64_t GeluGradientOp::getFlops() { return 15 * entries(getResult()); }
+
+//===-- dropout
+//----------------------------------------------------------------------------------===//
+
+LogicalResult DropoutOp::verify() {
+  if (failed(verifySameShape(*this, getInput(), getResult())))
+    return failure();
+  return verifyDropout(*this, getProbability().convertToDouble(), getKey());
+}
+
+OpFoldResult DropoutOp::fold(FoldAdaptor adaptor) {
+  if (getProbability().isZero())
+    return getInput();
+  return {};
+}
+
+OperandIndexing DropoutOp::getOperandIndexing(unsigned operand) {
+  return operand == 1 ? OperandIndexing::Whole : OperandIndexing::Trailing;
+}
+
+int64_t DropoutOp::getFlops() { return entries(getResult()); }
+
+SmallVector<Value> DropoutOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                                            ArrayRef<bool> needed) {
+  if (!needed[0])
+    return {Value(), Value()};
+  // Linear in its input, with a mask that the key alone decides: its own transpose.
+  Value gradient = DropoutOp::create(builder, getLoc(), getType(), resultGradients[0], getKey(),
+                                     getProbabilityAttr(), getStreamAttr());
+  return {gradient, Value()};
+}

@@ -1,0 +1,54 @@
+// Parameters and their uses.
+
+#include "dialect/memformer/MemformerDialect.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace memformer;
+
+LogicalResult ParamOp::verify() {
+  InitializerAttr initializer = getInitializer();
+  double value = initializer.getValue().getValueAsDouble();
+  if (!std::isfinite(value))
+    return emitOpError("expected the initializer's value to be finite, but got ") << value;
+  if (initializer.getKind() != InitializerKind::Constant && value < 0)
+    return emitOpError("expected the value of the initializer ")
+           << stringifyInitializerKind(initializer.getKind()) << " to be at least 0, but got "
+           << value;
+  if (initializer.getKind() == InitializerKind::Rows &&
+      cast<RankedTensorType>(getType()).getRank() == 0)
+    return emitOpError("expected a parameter with rows for the initializer rows, but got ")
+           << getType();
+  return success();
+}
+
+/// `symbol` names a parameter of type `type`.
+static LogicalResult verifyParam(Operation *op, SymbolTableCollection &symbolTable,
+                                 FlatSymbolRefAttr symbol, Type type) {
+  Operation *target = symbolTable.lookupNearestSymbolFrom(op, symbol);
+  if (!target)
+    return op->emitOpError("expected a parameter named ") << symbol << ", but there is none";
+  auto param = dyn_cast<ParamOp>(target);
+  if (!param) {
+    InFlightDiagnostic error = op->emitOpError("expected ")
+                               << symbol << " to be a parameter, but it is '" << target->getName()
+                               << "'";
+    error.attachNote(target->getLoc()) << "defined here";
+    return error;
+  }
+  if (param.getType() == type)
+    return success();
+  InFlightDiagnostic error = op->emitOpError("expected the type of ")
+                             << symbol << ", " << param.getType() << ", but got " << type;
+  error.attachNote(param.getLoc()) << "declared here";
+  return error;
+}
+
+LogicalResult LoadParamOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
+  return verifyParam(*this, symbolTable, getParamAttr(), getResult().getType());
+}
+
+LogicalResult AccumulateOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
+  return verifyParam(*this, symbolTable, getParamAttr(), getValue().getType());
+}
