@@ -1,0 +1,50 @@
+// References of linear layers and of what moves entries about.
+
+#include "dialect/memformer/MemformerDialect.h"
+#include "dialect/memformer/Shapes.h"
+#include "dialect/memformer/reference/Build.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace memformer;
+using namespace memformer::reference;
+
+SmallVector<Value> LinearOp::buildReference(OpBuilder &builder) {
+  Tensors t(builder, getLoc(), getInput());
+  std::string at = leadingLetters(tensorType(getInput()).getRank() - 1);
+  Value y = t.sumOfProducts(at + (getTransposed() ? "i,io->" : "i,oi->") + at + "o", getInput(),
+                            getWeight());
+  if (getBias())
+    y = t.map(at + "o,o->" + at + "o", {y, getBias()},
+              [](Scalars &s, ValueRange x) { return s.add(x[0], x[1]); });
+  return {y};
+}
+
+SmallVector<Value> WeightGradientOp::buildReference(OpBuilder &builder) {
+  Tensors t(builder, getLoc(), getInput());
+  std::string at = leadingLetters(tensorType(getInput()).getRank() - 1);
+  return {t.sumOfProducts(at + "o," + at + "i->oi", getGradient(), getInput())};
+}
+
+SmallVector<Value> SumLeadingOp::buildReference(OpBuilder &builder) {
+  std::string all = leadingLetters(tensorType(getInput()).getRank());
+  std::string kept = all.substr(all.size() - tensorType(getResult()).getRank());
+  return {Tensors(builder, getLoc(), getInput()).sum(all + "->" + kept, getInput())};
+}
+
+SmallVector<Value> ConcatOp::buildReference(OpBuilder &builder) {
+  Tensors t(builder, getLoc(), getLhs());
+  return {t.join(getLhs(), getRhs(), getAxis(), tensorType(getResult()))};
+}
+
+SmallVector<Value> SliceOp::buildReference(OpBuilder &builder) {
+  RankedTensorType type = tensorType(getResult());
+  SmallVector<OpFoldResult> offsets(type.getRank(), builder.getIndexAttr(0));
+  SmallVector<OpFoldResult> strides(type.getRank(), builder.getIndexAttr(1));
+  SmallVector<OpFoldResult> sizes;
+  for (int64_t extent : type.getShape())
+    sizes.push_back(builder.getIndexAttr(extent));
+  offsets[getAxis()] = builder.getIndexAttr(getOffset());
+  return {
+      tensor::ExtractSliceOp::create(builder, getLoc(), type, getInput(), offsets, sizes, strides)};
+}

@@ -1,0 +1,34 @@
+# How lit runs the tests on IR and on command lines.
+
+import os
+
+import lit.formats
+import lit.util
+
+config.name = "memformer"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir", ".test"]
+config.excludes = ["Inputs", "cases"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.build_dir, "test")
+
+config.environment["PATH"] = os.pathsep.join(
+    [os.path.join(config.build_dir, "bin"), config.llvm_tools_dir, config.environment["PATH"]]
+)
+config.environment["FILECHECK_OPTS"] = "-enable-var-scope --dump-input-filter=error"
+
+# The libraries that programs executed by mlir-runner print with.
+runner_libraries = [
+    os.path.join(config.mlir_lib_dir, name + config.shared_library_suffix)
+    for name in ("libmlir_runner_utils", "libmlir_c_runner_utils")
+]
+config.substitutions.append(("%mlir_lib_dir", config.mlir_lib_dir))
+config.substitutions.append(("%source_dir", config.source_dir))
+# Executes @main of a module by the reference of every op.
+config.substitutions.append(
+    (
+        "%run_reference",
+        "memformer-opt -memformer-reference-pipeline | mlir-runner -e main -entry-point-result=void -O1 "
+        + " ".join("-shared-libs=" + library for library in runner_libraries),
+    )
+)
