@@ -8,7 +8,21 @@
 #include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
 
+using namespace mlir;
 using namespace memformer;
+
+// A number without its type, which is always f64.
+static ParseResult parseNumber(AsmParser &parser, FloatAttr &value) {
+  double number = 0;
+  if (parser.parseFloat(number))
+    return failure();
+  value = parser.getBuilder().getF64FloatAttr(number);
+  return success();
+}
+
+static void printNumber(AsmPrinter &printer, FloatAttr value) {
+  printer.printAttributeWithoutType(value);
+}
 
 #include "dialect/memformer/MemformerDialect.cpp.inc"
 #include "dialect/memformer/MemformerEnums.cpp.inc"

@@ -44,7 +44,8 @@ def Memformer_InitializerAttr : Memformer_Attr<"Initializer", "initializer"> {
     ```
   }];
   let parameters = (ins EnumParameter<Memformer_InitializerKind>:$kind, "::mlir::FloatAttr":$value);
-  let assemblyFormat = "`<` $kind `,` $value `>`";
+  let assemblyFormat = "`<` $kind `,` custom<Number>($value) `>`";
+  let genVerifyDecl = 1;
 }
 
 def OperandIndexing : I32EnumAttr<"OperandIndexing", "how an operand of an element-wise computation is indexed", [

@@ -4,6 +4,7 @@
 #define MEMFORMER_STRUCTURE_TD
 
 include "dialect/memformer/MemformerDialect.td"
+include "mlir/IR/OpAsmInterface.td"
 include "mlir/IR/RegionKindInterface.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
@@ -49,7 +50,7 @@ def AccumulateOp : Memformer_Op<"accumulate", [DeclareOpInterfaceMethods<SymbolU
   let assemblyFormat = "$param `,` $value attr-dict `:` type($value)";
 }
 
-def RecurrenceOp : Memformer_Op<"recurrence", [Symbol, IsolatedFromAbove]> {
+def RecurrenceOp : Memformer_Op<"recurrence", [Symbol, IsolatedFromAbove, DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
   let summary = "a model: state in, one segment, state out, and a loss";
   let description = [{
     `initial` computes the state at the beginning of a stream from the parameters. `segment` has one block whose arguments are the state and then the inputs of one segment; it

@@ -187,3 +187,33 @@ LogicalResult RecurrenceOp::verifyRegions() {
     return failure();
   return verifyReplay(*this, segment);
 }
+
+static bool isScalar(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor && tensor.getRank() == 0;
+}
+
+void RecurrenceOp::getAsmBlockArgumentNames(Region &region, OpAsmSetValueNameFn setName) {
+  if (region.empty() || &region == &getInitial())
+    return;
+  SmallVector<std::string> names;
+  for (ArrayAttr group : {getStates(), getInputs()})
+    for (StringRef name : group.getAsValueRange<StringAttr>())
+      names.push_back(name.str());
+  // After those, replay has the reset flags, the loss's scale (the one scalar), and gradients of
+  // states that have one.
+  if (&region == &getReplay()) {
+    if (!getStates().empty())
+      names.push_back("reset");
+    size_t scale = names.size();
+    if (scale < region.getNumArguments() && isScalar(region.getArgument(scale).getType()))
+      names.push_back("loss_scale");
+    for (auto [name, state] :
+         llvm::zip(getStates().getAsValueRange<StringAttr>(), region.getArguments()))
+      if (isa<FloatType>(getElementTypeOrSelf(state.getType())))
+        names.push_back((name + "_gradient").str());
+  }
+  // A recurrence that is wrong is printed too: there may be more arguments than names, or fewer.
+  for (auto [argument, name] : llvm::zip(region.getArguments(), names))
+    setName(argument, name);
+}

@@ -7,16 +7,22 @@
 using namespace mlir;
 using namespace memformer;
 
+LogicalResult InitializerAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
+                                      InitializerKind kind, FloatAttr value) {
+  if (!value.getType().isF64())
+    return emitError() << "expected the initializer's value to be of type f64, but got "
+                       << value.getType();
+  double number = value.getValueAsDouble();
+  if (!std::isfinite(number))
+    return emitError() << "expected the initializer's value to be finite, but got " << number;
+  if (kind != InitializerKind::Constant && number < 0)
+    return emitError() << "expected the value of the initializer " << stringifyInitializerKind(kind)
+                       << " to be at least 0, but got " << number;
+  return success();
+}
+
 LogicalResult ParamOp::verify() {
-  InitializerAttr initializer = getInitializer();
-  double value = initializer.getValue().getValueAsDouble();
-  if (!std::isfinite(value))
-    return emitOpError("expected the initializer's value to be finite, but got ") << value;
-  if (initializer.getKind() != InitializerKind::Constant && value < 0)
-    return emitOpError("expected the value of the initializer ")
-           << stringifyInitializerKind(initializer.getKind()) << " to be at least 0, but got "
-           << value;
-  if (initializer.getKind() == InitializerKind::Rows &&
+  if (getInitializer().getKind() == InitializerKind::Rows &&
       cast<RankedTensorType>(getType()).getRank() == 0)
     return emitOpError("expected a parameter with rows for the initializer rows, but got ")
            << getType();
