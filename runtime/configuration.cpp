@@ -167,6 +167,17 @@ bool apply(toml::table &document, const std::string &option,
   return true;
 }
 
+// TOML that reads back as the same values. Strings are quoted and escaped: a literal one that
+// begins with a newline would lose it.
+std::string printDocument(const toml::table &document) {
+  constexpr auto flags =
+      toml::toml_formatter::default_flags &
+      ~(toml::format_flags::allow_literal_strings | toml::format_flags::allow_multi_line_strings);
+  std::ostringstream stream;
+  stream << toml::toml_formatter(document, flags) << '\n';
+  return stream.str();
+}
+
 } // namespace
 
 Result<Configuration> parseConfiguration(std::string_view text, std::string_view file,
@@ -202,17 +213,13 @@ Result<Configuration> parseConfiguration(std::string_view text, std::string_view
   if (overrides.empty()) {
     configuration.text = text;
   } else {
-    std::ostringstream stream;
-    stream << toml::toml_formatter(document) << '\n';
-    configuration.text = stream.str();
+    configuration.text = printDocument(document);
   }
   toml::table model;
   for (std::string_view section : {"model", "memory", "initializer"})
     if (const toml::table *table = document[section].as_table())
       model.insert(section, *table);
-  std::ostringstream stream;
-  stream << toml::toml_formatter(model) << '\n';
-  configuration.modelText = stream.str();
+  configuration.modelText = printDocument(model);
   return configuration;
 }
 

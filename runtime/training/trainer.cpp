@@ -118,7 +118,7 @@ Result<void> Trainer::step() {
   MEMFORMER_TRY(session.train(rollout, outputs));
 
   OptimizerScalars scalars;
-  scalars.learningRate = learningRateAt(settings, progress.step);
+  scalars.learningRate = learningRateAt(settings, progress.step, progress.seconds);
   scalars.beta1 = settings.beta1;
   scalars.beta2 = settings.beta2;
   scalars.epsilon = settings.epsilon;
@@ -286,12 +286,16 @@ Result<TrainResult> Trainer::run() {
 
 } // namespace
 
-double learningRateAt(const TrainSettings &train, int64_t step) {
+double learningRateAt(const TrainSettings &train, int64_t step, double seconds) {
   if (step <= train.warmup)
     return train.learningRate * double(step) / double(train.warmup);
-  if (train.decay == Decay::Constant || train.steps <= train.warmup)
+  if (train.decay == Decay::Constant)
     return train.learningRate;
-  double done = std::min(1.0, double(step - train.warmup) / double(train.steps - train.warmup));
+  double done =
+      double(step - train.warmup) / double(std::max<int64_t>(train.steps - train.warmup, 1));
+  if (train.minutes > 0)
+    done = std::max(done, seconds / (train.minutes * 60));
+  done = std::min(done, 1.0);
   double left =
       train.decay == Decay::Linear ? 1 - done : 0.5 * (1 + std::cos(std::numbers::pi * done));
   return train.finalLearningRate + (train.learningRate - train.finalLearningRate) * left;

@@ -11,8 +11,9 @@
 namespace memformer {
 
 /// The learning rate of step n = 1, 2, ...: a linear rise over `warmup` steps, then constant, or a
-/// cosine or a line to final_learning_rate at `steps`.
-double learningRateAt(const TrainSettings &train, int64_t step);
+/// cosine or a line to final_learning_rate, at the end of `steps` or of `minutes`, whichever is
+/// nearer. `seconds` is how long training has taken so far; it counts only where `minutes` does.
+double learningRateAt(const TrainSettings &train, int64_t step, double seconds = 0);
 
 struct TrainOptions {
   RunFolder folder;

@@ -62,6 +62,7 @@ Result<int> run(const Options &options) {
 
 void addEval(CLI::App &app, Action &action) {
   auto options = std::make_shared<Options>();
+  options->request.data = Split::Validation;
   CLI::App *command = app.add_subcommand("eval", "measure weights on held-out data");
   addModelOptions(*command, options->request);
   addThreads(*command, options->threads);

@@ -123,6 +123,13 @@ Result<Model> open(const ModelRequest &request) {
     return std::unexpected(configuration.error());
   if (!configuration->hasModel)
     return error("{}: expected a section [model]", request.path);
+  if (request.data) {
+    const DataShape shape{request.batch.value_or(configuration->train.batch),
+                          configuration->model.segment, configuration->model.vocab};
+    auto source = openSource(configuration->data, *request.data, shape, configuration->train.seed);
+    if (!source)
+      return std::unexpected(source.error());
+  }
   std::string modelText = configuration->modelText;
   return compile(request, std::move(modelText), ".toml", std::move(*configuration));
 }

@@ -4,6 +4,7 @@
 
 #include "runtime/artifact.h"
 #include "runtime/configuration.h"
+#include "runtime/data/source.h"
 
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@ struct ModelRequest {
   std::optional<int64_t> batch;        // else the configuration's
   std::vector<std::string> overrides;  // --set
   bool cache = true;                   // false: compile again
+  std::optional<Split> data;           // this part of [data] is needed: checked before compiling
 };
 
 struct Model {

@@ -110,6 +110,7 @@ Result<int> run(const Options &options) {
 
 void addTrain(CLI::App &app, Action &action) {
   auto options = std::make_shared<Options>();
+  options->request.data = Split::Train;
   CLI::App *command = app.add_subcommand("train", "train a model, or go on with a run");
   addModelOptions(*command, options->request);
   addThreads(*command, options->threads);
