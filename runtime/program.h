@@ -55,9 +55,10 @@ private:
                int64_t stored);
   void runStep(const Step &step, ThreadPool &pool, int64_t segment);
 
-  std::vector<Step> steps;
+  // `steps` is the last: binding it fills the others.
   std::vector<Pointer> pointers; // of all dispatches
   std::vector<void *> arguments; // of the dispatch that runs
+  std::vector<Step> steps;
 };
 
 } // namespace memformer
