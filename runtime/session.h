@@ -20,20 +20,20 @@ struct SessionOptions {
 
 /// Data of one input for all segments of a rollout: `[T', ...]`, 4 bytes an entry.
 struct InputData {
-  std::string_view name;
+  std::string_view name{};
   const void *data = nullptr;
 };
 
 /// Where an output goes: `[T', ...]`, 4 bytes an entry; outputs that are not named are dropped.
 struct OutputSink {
-  std::string_view name;
+  std::string_view name{};
   void *data = nullptr;
 };
 
 struct Rollout {
   int64_t segments = 0; // T', in [1, T]
   int64_t stored = 0;   // the states before segments 0 ... stored are in the replay buffer already
-  std::span<const InputData> inputs; // every input but `reset` and `dropout_key`
+  std::span<const InputData> inputs{}; // every input but `reset` and `dropout_key`
   // `[T', B]`, nonzero where a row restarts from the initial state before that segment. Null: every
   // row at segment 0 of a fresh rollout (stored == 0), else none. A segment that is computed again
   // needs the flags that it had the first time.

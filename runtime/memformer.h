@@ -1,0 +1,147 @@
+/* The C interface of the runtime: a compiled model, stepped, evaluated, read and set. */
+#ifndef MEMFORMER_H
+#define MEMFORMER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Functions that can fail return MEMFORMER_OK or another status, and memformer_error() tells what
+ * was expected and what was found. A session is used by one thread at a time; different sessions
+ * are independent. Arrays are dense and row-major; strings are UTF-8 and end with a zero byte. What
+ * a function returns a pointer to belongs to the session and lives as long.
+ */
+typedef enum memformer_status {
+  MEMFORMER_OK = 0,
+  MEMFORMER_BAD_ARGUMENT = 1, /* a null pointer, an index or a size: the caller's mistake */
+  MEMFORMER_FAILED = 2        /* a file, a value in it, or the machine */
+} memformer_status;
+
+typedef struct memformer_session memformer_session;
+
+/* The message of the last failure in this thread; "" if there was none. Valid until the next call.
+ */
+const char *memformer_error(void);
+
+typedef struct memformer_options {
+  int64_t segments; /* the longest rollout, at least 1 */
+  unsigned threads; /* 0: as many as the process may use */
+  uint64_t seed;    /* of dropout, and of the first parameters */
+} memformer_options;
+
+/* Loads an artifact (*.mfa), reserves all memory and draws the parameters from their initializers.
+ */
+memformer_status memformer_create(const char *artifact_path, const memformer_options *options,
+                                  memformer_session **session);
+/* The same of an artifact in memory, which may be freed afterwards. */
+memformer_status memformer_create_from_memory(const void *artifact, size_t bytes,
+                                              const memformer_options *options,
+                                              memformer_session **session);
+void memformer_destroy(memformer_session *session); /* null is allowed */
+
+/* A tensor of the model. The strings and the shape live as long as the session. */
+typedef struct memformer_tensor {
+  const char *name;
+  const char *type; /* "f32" or "i32" */
+  size_t rank;
+  const int64_t *shape;
+  size_t elements;
+} memformer_tensor;
+
+typedef enum memformer_table {
+  MEMFORMER_PARAMETERS = 0,
+  MEMFORMER_STATE = 1,  /* what goes from segment to segment */
+  MEMFORMER_INPUTS = 2, /* of one segment; `reset` and `dropout_key` are filled by the runtime */
+  MEMFORMER_OUTPUTS = 3 /* of one segment */
+} memformer_table;
+
+int64_t memformer_batch(const memformer_session *session);
+/* 0 for an unknown table. */
+size_t memformer_count(const memformer_session *session, memformer_table table);
+memformer_status memformer_describe(const memformer_session *session, memformer_table table,
+                                    size_t index, memformer_tensor *tensor);
+/* The index of a name in a table. */
+memformer_status memformer_find(const memformer_session *session, memformer_table table,
+                                const char *name, size_t *index);
+
+/* Data of one input or output for all segments of a rollout: [segments, shape...]. */
+typedef struct memformer_input {
+  const char *name;
+  const void *data;
+} memformer_input;
+typedef struct memformer_output {
+  const char *name;
+  void *data;
+} memformer_output;
+
+/*
+ * A sequence of segments. It begins with the state in slot 0 and leaves the state before segment t
+ * in slot t and the last one in slot `segments`: memformer_move_state(session, segments, 0) goes
+ * on.
+ */
+typedef struct memformer_rollout {
+  int64_t segments;     /* 1 to the options' segments */
+  int64_t stored;       /* states before segments 0 ... stored are in their slots already */
+  const int32_t *reset; /* [segments, batch], nonzero: the row restarts before that segment. Null:
+                           every row at segment 0 if stored is 0, else none */
+  uint64_t position;    /* of the first segment in its stream */
+  float loss_scale;     /* the gradient is that of loss_scale * (sum of losses) */
+  const memformer_input *inputs;
+  size_t input_count;
+  const memformer_output *outputs; /* those that are wanted */
+  size_t output_count;
+} memformer_rollout;
+
+typedef struct memformer_optimizer {
+  double learning_rate;
+  double beta1, beta2;
+  double epsilon;
+  double weight_decay;
+  double max_gradient_norm; /* 0: no clipping */
+  uint64_t step;            /* 1 for the first update; also what dropout depends on */
+} memformer_optimizer;
+
+/* The gradients of a rollout, then one update of the parameters. `gradient_norm` (before clipping)
+ * may be null. An entry that is out of its bounds is an error, and nothing has run. */
+memformer_status memformer_step(memformer_session *session, const memformer_rollout *rollout,
+                                const memformer_optimizer *optimizer, double *gradient_norm);
+/* A rollout forward, without dropout. */
+memformer_status memformer_evaluate(memformer_session *session, const memformer_rollout *rollout);
+
+/* Parameters, f32. `count` must be the tensor's number of elements. */
+memformer_status memformer_get_parameter(const memformer_session *session, size_t index,
+                                         float *values, size_t count);
+memformer_status memformer_set_parameter(memformer_session *session, size_t index,
+                                         const float *values, size_t count);
+/* The gradient that the last step left. */
+memformer_status memformer_get_gradient(const memformer_session *session, size_t index,
+                                        float *values, size_t count);
+/* All parameters from or to a safetensors file. */
+memformer_status memformer_load_parameters(memformer_session *session, const char *path);
+memformer_status memformer_save_parameters(const memformer_session *session, const char *path);
+
+/* The state of all rows in slot 0 ... segments: the bytes of all its tensors, as one block that can
+ * be saved and set again with the same artifact. */
+size_t memformer_state_bytes(const memformer_session *session);
+memformer_status memformer_get_state(const memformer_session *session, int64_t slot, void *bytes,
+                                     size_t size);
+memformer_status memformer_set_state(memformer_session *session, int64_t slot, const void *bytes,
+                                     size_t size);
+/* One tensor of a slot. */
+memformer_status memformer_get_state_tensor(const memformer_session *session, int64_t slot,
+                                            size_t index, float *values, size_t count);
+memformer_status memformer_set_state_tensor(memformer_session *session, int64_t slot, size_t index,
+                                            const float *values, size_t count);
+/* Copies a slot over another. */
+memformer_status memformer_move_state(memformer_session *session, int64_t from, int64_t to);
+/* Slot `count` + i becomes slot i. */
+memformer_status memformer_shift_state(memformer_session *session, int64_t count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
