@@ -2,8 +2,10 @@
 #include "runtime/data/random.h"
 #include "runtime/data/sequences.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <limits>
 #include <string>
 #include <vector>
@@ -13,11 +15,18 @@ namespace memformer {
 
 namespace {
 
-// The first dimension counts items; the others make one item of `bytes` bytes.
+// The first dimension counts items; the others make one item of `itemBytes` bytes.
 struct IdxFile {
   int64_t items = 0;
   int64_t itemBytes = 1;
-  std::vector<uint8_t> bytes; // [items, itemBytes]
+  int64_t first = 0, count = 0; // the items that are kept
+  std::vector<uint8_t> bytes;   // [count, itemBytes]
+};
+
+// What a split takes of a file: all but the last `held` items, or only those.
+struct ItemRange {
+  double heldFraction = 0;
+  bool held = false;
 };
 
 // A file that is closed in any case. zlib reads plain files as they are.
@@ -48,7 +57,7 @@ private:
   size_t offset = 0; // in what was compressed
 };
 
-Result<IdxFile> readIdx(const std::string &path) {
+Result<IdxFile> readIdx(const std::string &path, const ItemRange &range) {
   errno = 0;
   GzipReader reader(path);
   if (!reader.isOpen())
@@ -92,19 +101,34 @@ Result<IdxFile> readIdx(const std::string &path) {
       idx.itemBytes *= extent;
   }
 
-  // The header may lie: memory grows with what is there, not with what is promised.
+  const int64_t held = int64_t(double(idx.items) * range.heldFraction);
+  idx.first = range.held ? idx.items - held : 0;
+  idx.count = range.held ? held : idx.items - held;
+  if (idx.count == 0)
+    return error("{}: expected at least one item in the {} part, but data.validation = {} of {} "
+                 "items leaves none",
+                 path, range.held ? "held-out" : "training", range.heldFraction, idx.items);
+
+  // The header may lie: no memory for more than a file of this size can hold, at deflate's best.
   const uint64_t total = uint64_t(idx.items) * uint64_t(idx.itemBytes);
-  constexpr size_t piece = size_t(1) << 20;
-  while (idx.bytes.size() < total) {
-    size_t begin = idx.bytes.size();
-    size_t wanted = size_t(std::min<uint64_t>(piece, total - begin));
-    idx.bytes.resize(begin + wanted);
-    got = reader.read(idx.bytes.data() + begin, wanted);
+  const uint64_t begin = uint64_t(idx.first) * uint64_t(idx.itemBytes);
+  const uint64_t end = begin + uint64_t(idx.count) * uint64_t(idx.itemBytes);
+  std::error_code code;
+  const uint64_t fileBytes = std::filesystem::file_size(path, code);
+  idx.bytes.reserve(size_t(std::min(end - begin, code ? 0 : fileBytes * 1032)));
+  std::vector<uint8_t> piece(size_t(1) << 16);
+  for (uint64_t done = 0; done < total;) {
+    size_t wanted = size_t(std::min<uint64_t>(piece.size(), total - done));
+    got = reader.read(piece.data(), wanted);
     if (!got)
       return std::unexpected(got.error());
     if (*got < wanted)
       return error("{}: expected {} x {} = {} bytes after the header, but got {}", path, idx.items,
-                   idx.itemBytes, total, begin + *got);
+                   idx.itemBytes, total, done + *got);
+    const uint64_t from = std::clamp(begin, done, done + wanted) - done;
+    const uint64_t to = std::clamp(end, done, done + wanted) - done;
+    idx.bytes.insert(idx.bytes.end(), piece.begin() + int64_t(from), piece.begin() + int64_t(to));
+    done += wanted;
   }
   uint8_t beyond;
   got = reader.read(&beyond, 1);
@@ -118,12 +142,10 @@ Result<IdxFile> readIdx(const std::string &path) {
 
 class IdxSource : public SequenceSource {
 public:
-  IdxSource(IdxFile contents, int64_t first, int64_t count, bool endless, uint64_t key,
-            const DataShape &shape, int32_t bos)
-      : SequenceSource(shape, bos), file(std::move(contents)), first(first), count(count),
-        endless(endless), key(key) {}
+  IdxSource(IdxFile contents, bool endless, uint64_t key, const DataShape &shape, int32_t bos)
+      : SequenceSource(shape, bos), file(std::move(contents)), endless(endless), key(key) {}
 
-  bool finished() const override { return !endless && group * shape.batch >= count; }
+  bool finished() const override { return !endless && group * shape.batch >= file.count; }
 
 protected:
   int64_t length(int64_t) const override {
@@ -135,14 +157,14 @@ protected:
     int64_t item = group * shape.batch + row;
     if (endless) {
       // Every epoch has an order of its own; a key of 0 keeps that of the file.
-      int64_t epoch = item / count;
-      item %= count;
+      int64_t epoch = item / file.count;
+      item %= file.count;
       if (key != 0)
-        item = permute(hashKey({key, uint64_t(epoch)}), item, count);
-    } else if (item >= count) {
+        item = permute(hashKey({key, uint64_t(epoch)}), item, file.count);
+    } else if (item >= file.count) {
       return; // rows beyond the last item count nothing
     }
-    const uint8_t *bytes = file.bytes.data() + (first + item) * file.itemBytes;
+    const uint8_t *bytes = file.bytes.data() + item * file.itemBytes;
     int64_t begin = index * shape.segment;
     int64_t end = std::min(begin + shape.segment, file.itemBytes);
     for (int64_t i = begin; i < end; ++i)
@@ -151,7 +173,6 @@ protected:
 
 private:
   const IdxFile file;
-  const int64_t first, count; // the items of this split
   const bool endless;
   const uint64_t key;
 };
@@ -166,19 +187,12 @@ Result<std::unique_ptr<Source>> openIdx(const DataSettings &settings, Split spli
   if (shape.vocab < 256)
     return error("expected model.vocab to be at least 256 for data.kind = \"idx\", but got {}",
                  shape.vocab);
-  Result<IdxFile> file = readIdx(path);
+  const double heldFraction = settings.validationPath.empty() ? settings.validation : 0;
+  Result<IdxFile> file = readIdx(path, {heldFraction, validation && !ownFile});
   if (!file)
     return std::unexpected(file.error());
-  int64_t held =
-      settings.validationPath.empty() ? int64_t(double(file->items) * settings.validation) : 0;
-  int64_t first = validation && !ownFile ? file->items - held : 0;
-  int64_t count = validation && !ownFile ? held : file->items - held;
-  if (count == 0)
-    return error("{}: expected at least one item in the {} part, but data.validation = {} of {} "
-                 "items leaves none",
-                 path, validation ? "held-out" : "training", settings.validation, file->items);
   uint64_t key = settings.shuffle ? hashKey({seed, 3}) | 1 : 0;
-  return std::make_unique<IdxSource>(std::move(*file), first, count, !validation, key, shape,
+  return std::make_unique<IdxSource>(std::move(*file), !validation, key, shape,
                                      int32_t(settings.bos));
 }
 
