@@ -3,6 +3,20 @@
 
 namespace memformer {
 
+namespace {
+
+// What a process that was killed while it wrote has left behind. The run is ours: nobody else is
+// writing.
+void removeTemporaryFiles(const RunFolder &folder) {
+  std::error_code code;
+  for (const auto &entry : std::filesystem::directory_iterator(folder.path, code))
+    for (const auto &file : {folder.checkpoint(), folder.weights(), folder.configuration()})
+      if (entry.path().filename().native().starts_with(file.filename().native() + ".tmp"))
+        std::filesystem::remove(entry.path(), code);
+}
+
+} // namespace
+
 Result<MetricsFile> openRunFolder(const RunFolder &folder, ExistingRun existing) {
   namespace fs = std::filesystem;
   std::error_code code;
@@ -21,6 +35,7 @@ Result<MetricsFile> openRunFolder(const RunFolder &folder, ExistingRun existing)
   auto metrics = MetricsFile::open(folder.metrics());
   if (!metrics)
     return metrics;
+  removeTemporaryFiles(folder);
   if (existing == ExistingRun::Overwrite) {
     // The lock is on the metrics file: it stays, and is emptied.
     for (const fs::path &file : {folder.checkpoint(), folder.weights(), folder.configuration()})

@@ -50,6 +50,8 @@ void checkKills(const std::string &text, uint64_t seed) {
   EXPECT_FALSE(folder.read("whole/weights.safetensors").empty());
   for (const char *key : {"step", "loss", "gradient_norm", "gap", "accuracy"})
     EXPECT_EQ(metricsOf(folder, "whole", key), metricsOf(folder, "parts", key)) << key;
+  const auto files = std::filesystem::directory_iterator(parts);
+  EXPECT_EQ(std::distance(begin(files), end(files)), 4) << "temporary files are left";
 }
 
 TEST(Kill, Stream) {
