@@ -1,0 +1,233 @@
+// Compiles one kernel from text, runs it on tensors, and compares with a plain loop.
+
+#include "test/codegen/kernel_harness.h"
+#include "codegen/host/Compile.h"
+#include "codegen/host/Link.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/TargetParser/Host.h"
+
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+#include <memory>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace memformer::testing {
+
+int64_t Tensor::entries() const {
+  int64_t product = 1;
+  for (int64_t extent : shape)
+    product *= extent;
+  return product;
+}
+
+int64_t Tensor::width() const { return shape.empty() ? 1 : shape.back(); }
+
+int64_t Tensor::rows() const { return entries() / width(); }
+
+std::string Tensor::type() const {
+  std::string text = "tensor<";
+  for (int64_t extent : shape)
+    text += std::to_string(extent) + "x";
+  return text + (integer ? "i32>" : "f32>");
+}
+
+Tensor zeros(std::vector<int64_t> shape, bool integer) {
+  Tensor tensor;
+  tensor.shape = std::move(shape);
+  tensor.integer = integer;
+  if (integer)
+    tensor.ints.resize(size_t(tensor.entries()));
+  else
+    tensor.floats.resize(size_t(tensor.entries()));
+  return tensor;
+}
+
+// SplitMix64 (Steele, Lea and Flood 2014).
+static uint64_t next(uint64_t &state) {
+  uint64_t z = state += 0x9e3779b97f4a7c15;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return z ^ (z >> 31);
+}
+
+Tensor uniform(std::vector<int64_t> shape, uint64_t seed, float low, float high) {
+  Tensor tensor = zeros(std::move(shape));
+  for (float &entry : tensor.floats)
+    entry = low + (high - low) * float(next(seed) >> 40) * 0x1p-24f;
+  return tensor;
+}
+
+Tensor integers(std::vector<int64_t> shape, uint64_t seed, int32_t low, int32_t high) {
+  Tensor tensor = zeros(std::move(shape), true);
+  for (int32_t &entry : tensor.ints)
+    entry = low + int32_t(next(seed) % uint64_t(high - low));
+  return tensor;
+}
+
+std::vector<std::string> testedCPUs() {
+  std::vector<std::string> cpus = {"x86-64-v3"};
+  auto features = llvm::sys::getHostCPUFeatures();
+  if (features.lookup("avx512f") && features.lookup("avx512bw") && features.lookup("avx512dq") &&
+      features.lookup("avx512vl"))
+    cpus.push_back("x86-64-v4");
+  return cpus;
+}
+
+static std::string programKernel(const std::string &body, const std::vector<Tensor> &operands,
+                                 const std::vector<Tensor> &results) {
+  std::string text = "program.kernel @k attributes {flops = 0 : i64, bytes = 0 : i64} {\n^bb0(";
+  for (size_t i = 0; i < operands.size(); ++i)
+    text += (i ? ", %" : "%") + std::to_string(i) + ": " + operands[i].type();
+  text += "):\n";
+  if (!results.empty())
+    text += "%r" + (results.size() > 1 ? ":" + std::to_string(results.size()) : "") + " = ";
+  text += body + "\nprogram.return";
+  for (size_t i = 0; i < results.size(); ++i)
+    text += (i ? ", %r" : " %r") + (results.size() > 1 ? "#" + std::to_string(i) : "");
+  for (size_t i = 0; i < results.size(); ++i)
+    text += (i ? ", " : " : ") + results[i].type();
+  return text + "\n}\n";
+}
+
+// Kernels stay loaded until the process ends.
+static void *loadObject(const std::string &bytes) {
+  int file = ::memfd_create("kernel", MFD_CLOEXEC);
+  if (file < 0 || ::write(file, bytes.data(), bytes.size()) != ssize_t(bytes.size()))
+    return nullptr;
+  return ::dlopen(("/proc/self/fd/" + std::to_string(file)).c_str(), RTLD_NOW | RTLD_LOCAL);
+}
+
+std::optional<Kernel> Kernel::compile(const std::string &body, const std::vector<Tensor> &operands,
+                                      const std::vector<Tensor> &results, const std::string &cpu) {
+  auto target = host::HostTarget::get(cpu);
+  if (!target) {
+    ADD_FAILURE() << llvm::toString(target.takeError());
+    return std::nullopt;
+  }
+  std::string text = programKernel(body, operands, results);
+  auto compiled = host::compileKernel(text, *target);
+  if (!compiled) {
+    ADD_FAILURE() << llvm::toString(compiled.takeError()) << "\nin\n" << text;
+    return std::nullopt;
+  }
+  auto linked = host::linkSharedObject({compiled->code});
+  if (!linked) {
+    ADD_FAILURE() << llvm::toString(linked.takeError());
+    return std::nullopt;
+  }
+  void *library = loadObject(*linked);
+  if (!library) {
+    ADD_FAILURE() << ::dlerror();
+    return std::nullopt;
+  }
+  Kernel kernel;
+  kernel.function = reinterpret_cast<Function>(::dlsym(library, "k"));
+  kernel.workgroups = compiled->grid;
+  return kernel;
+}
+
+namespace {
+/// A 64-byte aligned copy of a tensor with a guard before and behind.
+class Buffer {
+public:
+  explicit Buffer(const Tensor &tensor) : bytes(size_t(tensor.entries()) * 4) {
+    size_t rounded = (bytes + 63) / 64 * 64;
+    memory.reset(static_cast<uint8_t *>(std::aligned_alloc(64, rounded + 2 * guard)));
+    std::memset(memory.get(), 0xa5, rounded + 2 * guard);
+    const void *from =
+        tensor.integer ? static_cast<const void *>(tensor.ints.data()) : tensor.floats.data();
+    if (bytes)
+      std::memcpy(data(), from, bytes);
+  }
+  void *data() const { return memory.get() + guard; }
+  bool isIntact() const {
+    for (size_t i = 0; i < guard; ++i)
+      if (memory.get()[i] != 0xa5 || memory.get()[guard + bytes + i] != 0xa5)
+        return false;
+    return true;
+  }
+  Tensor read(const Tensor &like) const {
+    Tensor tensor = like;
+    void *to = like.integer ? static_cast<void *>(tensor.ints.data()) : tensor.floats.data();
+    if (bytes)
+      std::memcpy(to, data(), bytes);
+    return tensor;
+  }
+
+private:
+  static constexpr size_t guard = 256;
+  struct Free {
+    void operator()(uint8_t *pointer) const { std::free(pointer); }
+  };
+  size_t bytes;
+  std::unique_ptr<uint8_t, Free> memory;
+};
+} // namespace
+
+std::vector<Tensor> Kernel::run(const std::vector<Tensor> &arguments, bool descending) const {
+  std::vector<Buffer> buffers(arguments.begin(), arguments.end());
+  std::vector<void *> pointers;
+  for (const Buffer &buffer : buffers)
+    pointers.push_back(buffer.data());
+  for (int64_t i = 0; i < workgroups; ++i)
+    function(pointers.data(), descending ? workgroups - 1 - i : i);
+  std::vector<Tensor> after;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    EXPECT_TRUE(buffers[i].isIntact()) << "written outside of argument " << i;
+    after.push_back(buffers[i].read(arguments[i]));
+  }
+  return after;
+}
+
+static bool sameBits(const Tensor &x, const Tensor &y) {
+  return x.ints == y.ints &&
+         std::memcmp(x.floats.data(), y.floats.data(), x.floats.size() * 4) == 0;
+}
+
+static void compare(const Tensor &actual, const Expected &expected, size_t argument) {
+  ASSERT_EQ(size_t(actual.entries()), expected.entries.size()) << "argument " << argument;
+  double worst = -1;
+  int64_t where = 0;
+  for (int64_t i = 0; i < actual.entries(); ++i) {
+    double error = std::abs(actual[i] - expected.entries[size_t(i)]);
+    // NaN is an error of any size.
+    if (!(error <= worst)) {
+      worst = std::isnan(error) ? INFINITY : error;
+      where = i;
+    }
+  }
+  EXPECT_LE(worst, expected.tolerance)
+      << "argument " << argument << ", entry " << where << " of " << actual.type() << ": "
+      << actual[where] << " instead of " << expected.entries[size_t(where)];
+}
+
+void check(const KernelCase &test) {
+  for (const std::string &cpu : testedCPUs()) {
+    SCOPED_TRACE(test.name + " on " + cpu);
+    auto kernel = Kernel::compile(test.body, test.operands, test.results, cpu);
+    if (!kernel)
+      continue;
+    std::vector<Tensor> arguments = test.operands;
+    if (test.accumulated)
+      arguments.push_back(*test.accumulated);
+    for (Tensor result : test.results) {
+      // A result that is not written shows.
+      std::fill(result.floats.begin(), result.floats.end(), NAN);
+      std::fill(result.ints.begin(), result.ints.end(), INT32_MIN);
+      arguments.push_back(std::move(result));
+    }
+    std::vector<Tensor> after = kernel->run(arguments);
+    std::vector<Tensor> reversed = kernel->run(arguments, true);
+    for (size_t i = 0; i < after.size(); ++i)
+      EXPECT_TRUE(sameBits(after[i], reversed[i]))
+          << "argument " << i << " depends on the order of workgroups";
+    for (const auto &[argument, expected] : test.expected(arguments))
+      compare(after[argument], expected, argument);
+  }
+}
+
+} // namespace memformer::testing
