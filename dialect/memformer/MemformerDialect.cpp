@@ -44,3 +44,8 @@ void MemformerDialect::initialize() {
 #include "dialect/memformer/MemformerOps.cpp.inc"
       >();
 }
+
+Operation *MemformerDialect::materializeConstant(OpBuilder &builder, Attribute value, Type type,
+                                                 Location location) {
+  return arith::ConstantOp::materialize(builder, value, type, location);
+}

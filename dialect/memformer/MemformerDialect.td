@@ -17,6 +17,7 @@ def Memformer_Dialect : Dialect {
     heads, V the vocabulary. Floating-point tensors are f32 in compiled programs; f64 is accepted everywhere above the kernels, for checks by finite differences.
   }];
   let useDefaultAttributePrinterParser = 1;
+  let hasConstantMaterializer = 1;
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"];
 }
 

@@ -13,7 +13,8 @@ static LogicalResult verifyEpsilon(Operation *op, double epsilon) {
   // 0 is the plain formula: a row of equal entries then has no normal form, as in the formula.
   if (std::isfinite(epsilon) && epsilon >= 0)
     return success();
-  return op->emitOpError("expected epsilon to be a number of at least 0, but got ") << epsilon;
+  return op->emitOpError("expected epsilon to be a number of at least 0, but got ")
+         << describeNumber(epsilon);
 }
 
 //===-- layer_norm

@@ -2,6 +2,8 @@
 
 #include "dialect/memformer/MemformerDialect.h"
 
+#include "dialect/memformer/Verify.h"
+
 #include <cmath>
 
 using namespace mlir;
@@ -14,10 +16,11 @@ LogicalResult InitializerAttr::verify(llvm::function_ref<InFlightDiagnostic()> e
                        << value.getType();
   double number = value.getValueAsDouble();
   if (!std::isfinite(number))
-    return emitError() << "expected the initializer's value to be finite, but got " << number;
+    return emitError() << "expected the initializer's value to be finite, but got "
+                       << describeNumber(number);
   if (kind != InitializerKind::Constant && number < 0)
     return emitError() << "expected the value of the initializer " << stringifyInitializerKind(kind)
-                       << " to be at least 0, but got " << number;
+                       << " to be at least 0, but got " << describeNumber(number);
   return success();
 }
 

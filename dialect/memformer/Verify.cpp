@@ -6,6 +6,8 @@
 
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/TypeUtilities.h"
+#include "llvm/ADT/APFloat.h"
+#include "llvm/ADT/SmallString.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <cmath>
@@ -19,6 +21,12 @@ std::string memformer::describeShape(ArrayRef<int64_t> shape) {
   llvm::interleaveComma(shape, stream);
   stream << ']';
   return text;
+}
+
+std::string memformer::describeNumber(double number) {
+  SmallString<16> text;
+  APFloat(number).toString(text, /*FormatPrecision=*/6, /*FormatMaxPadding=*/3);
+  return text.str().str();
 }
 
 LogicalResult memformer::verifyElementTypes(Operation *op) {
@@ -88,16 +96,19 @@ LogicalResult memformer::verifyHeads(Operation *op, int64_t heads, int64_t width
 LogicalResult memformer::verifyPositive(Operation *op, StringRef name, double value) {
   if (std::isfinite(value) && value > 0)
     return success();
-  return op->emitOpError("expected ") << name << " to be a positive number, but got " << value;
+  return op->emitOpError("expected ")
+         << name << " to be a positive number, but got " << describeNumber(value);
 }
 
 LogicalResult memformer::verifyDropout(Operation *op, double probability, Value key) {
   // Written so that a NaN is rejected too.
   if (!(probability >= 0 && probability < 1))
-    return op->emitOpError("expected probability to be in [0, 1), but got ") << probability;
+    return op->emitOpError("expected probability to be in [0, 1), but got ")
+           << describeNumber(probability);
   if (key)
     return verifyShape(op, "dropout key", key, {2});
   if (probability > 0)
-    return op->emitOpError("expected a dropout key where probability is ") << probability;
+    return op->emitOpError("expected a dropout key where probability is ")
+           << describeNumber(probability);
   return success();
 }

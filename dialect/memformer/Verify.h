@@ -12,6 +12,9 @@ namespace memformer {
 /// `[8, 56, 128]`, `[]` for rank 0.
 std::string describeShape(llvm::ArrayRef<int64_t> shape);
 
+/// `0.25`, to six digits.
+std::string describeNumber(double number);
+
 /// All floating-point operands and results have one element type.
 llvm::LogicalResult verifyElementTypes(mlir::Operation *op);
 
