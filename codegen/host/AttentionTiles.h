@@ -1,0 +1,123 @@
+// What attention, its gradient and its weights share: heads, panels of queries, scores.
+
+#ifndef MEMFORMER_CODEGEN_HOST_ATTENTIONTILES_H
+#define MEMFORMER_CODEGEN_HOST_ATTENTIONTILES_H
+
+#include "codegen/host/TileGemm.h"
+
+namespace memformer::host {
+
+/// Queries [batch, queries, heads · width] and keys [batch, keys, heads · width]; head h owns the
+/// columns from h · width.
+struct AttentionShape {
+  AttentionShape(mlir::Value query, mlir::Value key, int64_t heads);
+
+  int64_t batch, heads, queries, keys, width;
+
+  int64_t rowStride() const { return heads * width; }
+};
+
+/// Reports shapes that no kernel is built for: empty ones, and heads too wide for scratch.
+mlir::LogicalResult checkAttention(mlir::Operation *op, const AttentionShape &shape);
+
+/// One head of a tensor [batch, length, heads · width] as a matrix [length, width].
+Matrix headOf(Emit &e, const AttentionShape &shape, mlir::Value tensor, int64_t length,
+              mlir::Value batch, mlir::Value head);
+
+/// Queries are worked on in panels of at most two vectors, one query in each lane: what belongs to
+/// a query is then a lane, and softmax reduces nothing across lanes. A panel of a head is stored
+/// transposed: [width, pitch].
+struct QueryPanel {
+  /// The first query; `queries.columns` of them are real, the other lanes hold zeros.
+  mlir::Value first;
+  Strip queries;
+  int64_t pitch;
+
+  int64_t vectors() const { return queries.vectors(); }
+  /// All lanes of the vectors, as the columns of a product.
+  Strip lanes() const { return {queries.lanes, vectors() * queries.lanes}; }
+  /// Row c of a transposed panel in a flat scratch, and its vector v.
+  mlir::Value load(Emit &e, mlir::Value scratch, mlir::Value row, int64_t v) const;
+  void store(Emit &e, mlir::Value vector, mlir::Value scratch, mlir::Value row, int64_t v) const;
+};
+
+/// The panels of a length of queries.
+struct QueryPanels {
+  QueryPanels(const HostTarget &target, int64_t queries);
+
+  Strip full;
+  int64_t fullPanels, tail;
+
+  int64_t count() const { return fullPanels + (tail != 0); }
+  /// Lanes of the widest panel.
+  int64_t pitch() const;
+  /// Builds `body` for the panels [begin, end): once for full panels and once for the last.
+  void forEach(Emit &e, mlir::Value begin, mlir::Value end,
+               llvm::function_ref<void(const QueryPanel &)> body) const;
+};
+
+/// Rows of a head's matrix, from the panel's first query, into scratch [width, pitch], multiplied
+/// by `factor`.
+void loadTransposed(Emit &e, const AttentionShape &shape, const QueryPanel &panel,
+                    const Matrix &rows, mlir::Value scratch, float factor);
+/// The way back; each query's entries are multiplied by its lane of `factors` (empty: not).
+void storeTransposed(Emit &e, const AttentionShape &shape, const QueryPanel &panel,
+                     mlir::Value scratch, const Matrix &rows,
+                     llvm::ArrayRef<mlir::Value> factors = {});
+
+/// Keys are worked on in blocks of tiles.
+struct KeyBlocks {
+  KeyBlocks(const HostTarget &target, int64_t keys, int64_t vectors);
+
+  RowTiles tiles;
+  int64_t tilesPerBlock;
+
+  int64_t count() const { return (tiles.count + tilesPerBlock - 1) / tilesPerBlock; }
+  int64_t rows() const { return tiles.mostRows(tilesPerBlock); }
+  /// `body(first tile, last tile, first key, keys)` for each block, in ascending order, carrying
+  /// values. With `causal` only tiles that some query of the panel sees.
+  Emit::Carried forEach(Emit &e, const QueryPanel &panel, bool causal, mlir::ValueRange init,
+                        llvm::function_ref<Emit::Carried(mlir::Value, mlir::Value, mlir::Value,
+                                                         mlir::Value, mlir::ValueRange)>
+                            body) const;
+};
+
+/// Products of keys (rows of `keys`) and the panel's transposed queries, for a block: scratch
+/// [key − first key, pitch].
+void emitScores(Emit &e, const AttentionShape &shape, const QueryPanel &panel,
+                const KeyBlocks &blocks, mlir::Value firstTile, mlir::Value lastTile,
+                mlir::Value firstKey, const Matrix &keys, mlir::Value transposed,
+                mlir::Value scores);
+
+/// Σ over c of x[c] · y[c] for each query, of two transposed panels.
+llvm::SmallVector<mlir::Value> emitLaneProducts(Emit &e, const AttentionShape &shape,
+                                                const QueryPanel &panel, mlir::Value x,
+                                                mlir::Value y);
+
+/// Whether a query of vector v sees `key`: vector of i1.
+mlir::Value emitVisible(Emit &e, const QueryPanel &panel, int64_t v, mlir::Value key);
+
+/// The dropout of an attention's probabilities, entries being numbered as in [B, H, Lq, Lk].
+class ProbabilityDropout {
+public:
+  ProbabilityDropout(Emit &e, const AttentionShape &shape, mlir::Value key, double probability,
+                     int32_t stream);
+
+  explicit operator bool() const { return probability > 0; }
+  /// For the panel: call before `keep`, outside of loops over keys.
+  void begin(Emit &e, const QueryPanel &panel, mlir::Value batch, mlir::Value head);
+  mlir::Value keep(Emit &e, int64_t v, mlir::Value key);
+  float scale() const;
+
+private:
+  const AttentionShape &shape;
+  double probability;
+  int32_t stream;
+  mlir::Value key0, key1;
+  /// The entry of key 0, for each query.
+  llvm::SmallVector<mlir::Value> firstEntries;
+};
+
+} // namespace memformer::host
+
+#endif

@@ -1,0 +1,330 @@
+// kernel.gemm: blocks of C, each by register tiles, with prologue and epilogue.
+
+#include "codegen/host/Emitters.h"
+#include "codegen/host/GemmPlan.h"
+#include "codegen/host/Region.h"
+#include "codegen/host/RowNorms.h"
+
+using namespace mlir;
+
+namespace memformer::host {
+
+namespace {
+
+class GemmEmitter {
+public:
+  GemmEmitter(Emit &e, kernel::GemmOp op, const KernelArguments &arguments, const GemmPlan &plan)
+      : e(e), op(op), plan(plan), arguments(arguments),
+        region(e, op.getEpilogue(), extrasOf(op, arguments), op.getIndexing(), plan.m, plan.n),
+        zero(e.index(0)) {}
+
+  LogicalResult emit();
+
+private:
+  static ValueRange extrasOf(kernel::GemmOp op, const KernelArguments &arguments) {
+    return ValueRange(arguments.operands).take_back(op.getExtras().size());
+  }
+
+  void allocate();
+  void normalizeRows();
+  void copyA(Value k, Value depth);
+  void copyB(Value k, Value depth);
+  void forEachStrip(function_ref<void(Value, const Strip &)> body);
+  Matrix tileOfA(Value tile, Value row, Value k);
+  Matrix stripOfB(Value index, Value k, const Strip &strip, int64_t &loaded);
+  void multiply(Value k, Value depth);
+  void finishTile(ArrayRef<Value> sums, Value row, int64_t rows, Value column, const Strip &strip);
+  void finishRows(const Matrix &source, Value row, Value rows, Value column, const Strip &strip);
+  void finish(Value sum, Value row, Value column, int64_t active);
+  bool plainEpilogue();
+
+  Emit &e;
+  kernel::GemmOp op;
+  const GemmPlan &plan;
+  const KernelArguments &arguments;
+  VectorRegion region;
+  Value zero;
+  bool failed = false;
+
+  /// Tiles and strips of this workgroup, and its rows.
+  Value firstTile, lastTile, firstStrip, lastStrip, firstRow, lastRow;
+  /// A and B in place, flat.
+  Matrix a;
+  Value b;
+  /// Rows of A normalised or copied: [rows of the block, pitch], or where A is transposed
+  /// [tiles, depth, pitch]. B copied: [strips, depth, pitch].
+  Value scratchA, scratchB;
+  int64_t pitchA = 0, pitchB = 0;
+  /// Partial sums [strips of the block, rows of the block, pitchB]; sums of one tile.
+  Value partial, tileScratch;
+  /// The results, [m, n] each.
+  SmallVector<Value> results;
+};
+
+int64_t padded(int64_t entries, int64_t lanes) { return (entries + lanes - 1) / lanes * lanes; }
+
+void GemmEmitter::allocate() {
+  a = plan.transposeA ? Matrix{e.flat(arguments.operands[0]), zero, 1, plan.m}
+                      : Matrix{e.flat(arguments.operands[0]), zero, plan.k, 1};
+  b = e.flat(arguments.operands[1]);
+  size_t products = arguments.results.size() - size_t(op.getStoreNormalized());
+  for (Value result : ArrayRef(arguments.results).take_front(products))
+    results.push_back(e.matrix(result, plan.m, plan.n));
+
+  pitchB = plan.strip.vectors() * e.lanes;
+  int64_t rows = plan.rowsOfBlock();
+  // One line more than the row: rows then begin in different cache sets.
+  if (plan.normalized)
+    pitchA = padded(plan.k, e.lanes) + e.lanes;
+  else
+    pitchA = plan.transposeA ? padded(plan.tiles.size + 1, e.lanes)
+                             : padded(plan.depth, e.lanes) + e.lanes;
+  if (plan.normalized)
+    scratchA = e.scratch({rows * pitchA});
+  else if (plan.copiesA())
+    scratchA =
+        e.scratch({plan.transposeA ? plan.tilesPerBlock * plan.depth * pitchA : rows * pitchA});
+  if (plan.copiesB())
+    scratchB = e.scratch({plan.stripsPerBlock * plan.depth * pitchB});
+  if (plan.stepped())
+    partial = e.scratch({plan.stripsPerBlock * rows * pitchB});
+  else if (!plainEpilogue())
+    tileScratch = e.scratch({(plan.tiles.size + 1) * pitchB});
+}
+
+// The epilogue hands on what it is given.
+bool GemmEmitter::plainEpilogue() {
+  Block &block = op.getEpilogue().front();
+  return block.without_terminator().empty() && block.getTerminator()->getNumOperands() == 1 &&
+         block.getTerminator()->getOperand(0) == block.getArgument(0);
+}
+
+// Rows of the block, normalised, into scratch (and the result that keeps them).
+void GemmEmitter::normalizeRows() {
+  Value source = e.rows(arguments.operands[0]);
+  Value scale = arguments.operands[2], shift = arguments.operands[3];
+  Value kept = op.getStoreNormalized() ? e.rows(arguments.results.back()) : Value();
+  Value keeps = arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::eq, firstStrip, zero);
+  Matrix rows{scratchA, zero, pitchA, 1};
+  e.loop(firstRow, lastRow, 1, [&](Value row) {
+    Moments moments = emitMoments(e, source, row, op.getEpsilon().convertToDouble());
+    Value mean = e.broadcast(moments.mean), inverse = e.broadcast(moments.inverseDeviation);
+    Value local = distance(e, firstRow, row);
+    e.columns(plan.k, [&](Value column, int64_t active) {
+      Value x = e.load(source, {row, column}, active);
+      Value y = emitScaled(e, emitNormalized(e, x, mean, inverse), e.load(scale, {column}, active),
+                           e.load(shift, {column}, active));
+      rows.store(e, y, local, column, active);
+      if (kept)
+        e.ifThen(keeps, [&] { e.store(y, kept, {row, column}, active); });
+    });
+  });
+}
+
+void GemmEmitter::copyA(Value k, Value depth) {
+  if (plan.transposeA) {
+    plan.tiles.forEach(e, firstTile, lastTile, [&](Value tile, Value row, int64_t rows) {
+      Matrix to = tileOfA(tile, row, k);
+      Matrix from = a.from(e, row, k);
+      e.loop(zero, depth, 1, [&](Value ahead) {
+        for (int64_t i = 0; i < rows; i += e.lanes) {
+          int64_t active = std::min(e.lanes, rows - i);
+          Value entries = e.load(
+              from.buffer,
+              e.addIndex(e.addIndex(from.offset, e.mulIndex(ahead, from.columnStride)), i), active);
+          e.store(entries, to.buffer,
+                  e.addIndex(e.addIndex(to.offset, e.mulIndex(ahead, to.columnStride)), i));
+        }
+      });
+    });
+    return;
+  }
+  e.loop(firstRow, lastRow, 1, [&](Value row) {
+    Matrix from = a.from(e, row, k);
+    Matrix to{scratchA, zero, pitchA, 1};
+    to = to.from(e, distance(e, firstRow, row), zero);
+    Value whole = e.mulIndex(e.divIndex(depth, e.lanes), e.lanes);
+    e.loop(zero, whole, e.lanes, [&](Value column) {
+      to.store(e, from.load(e, zero, column, e.lanes), zero, column, e.lanes);
+    });
+    e.loop(whole, depth, 1, [&](Value column) {
+      e.storeScalar(e.loadScalar(from.buffer, from.from(e, zero, column).offset), to.buffer,
+                    to.from(e, zero, column).offset);
+    });
+  });
+}
+
+void GemmEmitter::copyB(Value k, Value depth) {
+  forEachStrip([&](Value index, const Strip &strip) {
+    Matrix from{b, e.mulIndex(index, plan.strip.columns), plan.n, 1};
+    int64_t loaded;
+    Matrix to = stripOfB(index, k, strip, loaded);
+    e.loop(zero, depth, 1, [&](Value row) {
+      Value source = e.addIndex(k, row);
+      for (int64_t v = 0; v < strip.vectors(); ++v)
+        to.store(e, from.load(e, source, e.index(v * e.lanes), strip.active(v)), row,
+                 e.index(v * e.lanes), e.lanes);
+    });
+  });
+}
+
+void GemmEmitter::forEachStrip(function_ref<void(Value, const Strip &)> body) {
+  e.loop(firstStrip, e.minIndex(lastStrip, plan.fullStrips), 1,
+         [&](Value index) { body(index, plan.strip); });
+  if (!plan.tail)
+    return;
+  Value last = arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::eq, lastStrip,
+                                     e.index(plan.strips()));
+  e.ifThen(last, [&] { body(e.index(plan.fullStrips), Strip{e.lanes, plan.tail}); });
+}
+
+// A from a tile's first row and column k, wherever it lies.
+Matrix GemmEmitter::tileOfA(Value tile, Value row, Value k) {
+  if (!scratchA)
+    return a.from(e, row, k);
+  if (plan.transposeA) {
+    Value local = distance(e, firstTile, tile);
+    return {scratchA, e.mulIndex(local, plan.depth * pitchA), 1, pitchA};
+  }
+  Matrix rows{scratchA, zero, pitchA, 1};
+  return rows.from(e, distance(e, firstRow, row), plan.normalized ? k : zero);
+}
+
+Matrix GemmEmitter::stripOfB(Value index, Value k, const Strip &strip, int64_t &loaded) {
+  loaded = strip.columns;
+  if (scratchB) {
+    loaded = strip.vectors() * e.lanes;
+    Value local = distance(e, firstStrip, index);
+    return {scratchB, e.mulIndex(local, plan.depth * pitchB), pitchB, 1};
+  }
+  if (!plan.packed)
+    return Matrix{b, e.mulIndex(index, plan.strip.columns), plan.n, 1}.from(e, k, zero);
+  loaded = plan.strip.columns;
+  int64_t stripsOfPanel = plan.panel / plan.strip.columns;
+  Matrix panel{b, e.mulIndex(e.divIndex(index, stripsOfPanel), plan.k * plan.panel), plan.panel, 1};
+  return panel.from(e, k, e.mulIndex(e.remIndex(index, stripsOfPanel), plan.strip.columns));
+}
+
+// Entries [k, k + depth) of all sums of the block.
+void GemmEmitter::multiply(Value k, Value depth) {
+  forEachStrip([&](Value index, const Strip &strip) {
+    int64_t loaded;
+    Matrix stripB = stripOfB(index, k, strip, loaded);
+    plan.tiles.forEach(e, firstTile, lastTile, [&](Value tile, Value row, int64_t rows) {
+      SmallVector<Value> sums =
+          emitTile(e, rows, strip, tileOfA(tile, row, k), stripB, depth, loaded);
+      if (!partial) {
+        finishTile(sums, row, rows, e.mulIndex(index, plan.strip.columns), strip);
+        return;
+      }
+      Value local = distance(e, firstStrip, index);
+      Matrix to{partial, e.mulIndex(local, plan.rowsOfBlock() * pitchB), pitchB, 1};
+      to = to.from(e, distance(e, firstRow, row), zero);
+      for (int64_t i = 0; i < rows; ++i)
+        for (int64_t v = 0; v < strip.vectors(); ++v) {
+          Value at = e.addIndex(to.offset, i * pitchB + v * e.lanes);
+          e.store(e.add(e.load(partial, at), sums[i * strip.vectors() + v]), partial, at);
+        }
+    });
+  });
+}
+
+void GemmEmitter::finishTile(ArrayRef<Value> sums, Value row, int64_t rows, Value column,
+                             const Strip &strip) {
+  if (!tileScratch) {
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t v = 0; v < strip.vectors(); ++v)
+        finish(sums[i * strip.vectors() + v], e.addIndex(row, i), e.addIndex(column, v * e.lanes),
+               strip.active(v));
+    return;
+  }
+  // The epilogue is built once in a loop over rows, so that it neither grows with the tile nor
+  // needs registers while the sums occupy them.
+  Matrix source{tileScratch, zero, pitchB, 1};
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t v = 0; v < strip.vectors(); ++v)
+      source.store(e, sums[i * strip.vectors() + v], e.index(i), e.index(v * e.lanes), e.lanes);
+  finishRows(source, row, e.index(rows), column, strip);
+}
+
+void GemmEmitter::finishRows(const Matrix &source, Value row, Value rows, Value column,
+                             const Strip &strip) {
+  e.loop(zero, rows, 1, [&](Value i) {
+    for (int64_t v = 0; v < strip.vectors(); ++v)
+      finish(source.load(e, i, e.index(v * e.lanes), e.lanes), e.addIndex(row, i),
+             e.addIndex(column, v * e.lanes), strip.active(v));
+  });
+}
+
+// What becomes of a vector of finished sums.
+void GemmEmitter::finish(Value sum, Value row, Value column, int64_t active) {
+  FailureOr<SmallVector<Value>> values = region.emit(e, sum, row, column, active);
+  if (mlir::failed(values)) {
+    failed = true;
+    return;
+  }
+  for (auto [value, result] : llvm::zip_equal(*values, results)) {
+    if (op.getAccumulate())
+      value = e.add(e.load(result, {row, column}, active), value);
+    e.store(value, result, {row, column}, active);
+  }
+}
+
+LogicalResult GemmEmitter::emit() {
+  Value block = e.divIndex(arguments.workgroup, plan.gridOfColumns());
+  firstTile = e.mulIndex(block, plan.tilesPerBlock);
+  lastTile = e.minIndex(e.addIndex(firstTile, plan.tilesPerBlock), plan.tiles.count);
+  firstStrip =
+      e.mulIndex(e.remIndex(arguments.workgroup, plan.gridOfColumns()), plan.stripsPerBlock);
+  lastStrip = e.minIndex(e.addIndex(firstStrip, plan.stripsPerBlock), plan.strips());
+  firstRow = plan.tiles.firstRow(e, firstTile);
+  lastRow = plan.tiles.firstRow(e, lastTile);
+  allocate();
+
+  if (plan.normalized)
+    normalizeRows();
+  if (partial)
+    e.loop(zero, e.index(plan.stripsPerBlock * plan.rowsOfBlock() * pitchB), e.lanes,
+           [&](Value at) { e.store(e.splat(0), partial, at); });
+
+  auto step = [&](Value k, Value depth) {
+    if (plan.copiesA())
+      copyA(k, depth);
+    if (plan.copiesB())
+      copyB(k, depth);
+    multiply(k, depth);
+  };
+  if (!partial) {
+    step(zero, e.index(plan.k));
+    return failure(failed);
+  }
+  e.loop(zero, e.index(plan.k), plan.depth, [&](Value k) {
+    Value depth = e.index(plan.depth);
+    if (plan.k % plan.depth != 0)
+      depth = e.minIndex(distance(e, k, e.index(plan.k)), plan.depth);
+    step(k, depth);
+  });
+  forEachStrip([&](Value index, const Strip &strip) {
+    Value local = distance(e, firstStrip, index);
+    Matrix sums{partial, e.mulIndex(local, plan.rowsOfBlock() * pitchB), pitchB, 1};
+    finishRows(sums, firstRow, distance(e, firstRow, lastRow),
+               e.mulIndex(index, plan.strip.columns), strip);
+  });
+  return failure(failed);
+}
+
+} // namespace
+
+FailureOr<int64_t> emitGemm(OpBuilder &builder, kernel::GemmOp op, const KernelArguments &arguments,
+                            const HostTarget &target) {
+  FailureOr<GemmPlan> plan = GemmPlan::get(op, target);
+  if (mlir::failed(plan))
+    return failure();
+  Emit e(builder, op.getLoc(), target);
+  GemmEmitter emitter(e, op, arguments, *plan);
+  if (mlir::failed(emitter.emit()))
+    return failure();
+  return plan->gridOfRows() * plan->gridOfColumns();
+}
+
+} // namespace memformer::host

@@ -1,0 +1,111 @@
+// The register tile: outer products of broadcast entries of A and vectors of B.
+
+#include "codegen/host/TileGemm.h"
+
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include <algorithm>
+
+using namespace mlir;
+
+namespace memformer::host {
+
+Matrix Matrix::from(Emit &e, Value row, Value column) const {
+  Matrix result = *this;
+  result.offset =
+      e.addIndex(e.addIndex(offset, e.mulIndex(row, rowStride)), e.mulIndex(column, columnStride));
+  return result;
+}
+
+Value Matrix::load(Emit &e, Value row, Value column, int64_t active) const {
+  return e.load(buffer, from(e, row, column).offset, active);
+}
+
+void Matrix::store(Emit &e, Value vector, Value row, Value column, int64_t active) const {
+  e.store(vector, buffer, from(e, row, column).offset, active);
+}
+
+Value distance(Emit &e, Value from, Value to) {
+  std::optional<int64_t> first = getConstantIntValue(from), last = getConstantIntValue(to);
+  if (first && last)
+    return e.index(*last - *first);
+  if (first && *first == 0)
+    return to;
+  return arith::SubIOp::create(e.b, e.loc, to, from);
+}
+
+int64_t tileRows(const HostTarget &target, int64_t vectors) {
+  // Beyond 14 rows nothing is gained: 14 independent chains hide the latency of an fma on any CPU.
+  int64_t rows = (target.vectorRegisters - 1 - vectors) / vectors;
+  return std::clamp<int64_t>(rows, 1, 14);
+}
+
+RowTiles::RowTiles(int64_t rows, int64_t most)
+    : count((rows + most - 1) / most), size(rows / count), large(rows % count) {}
+
+RowTiles RowTiles::even(int64_t rows, int64_t most) {
+  for (int64_t size = most; size >= (most + 1) / 2 + 1; --size)
+    if (rows % size == 0)
+      return RowTiles(rows, size);
+  return RowTiles(rows, most);
+}
+
+Value RowTiles::firstRow(Emit &e, Value tile) const {
+  Value row = e.mulIndex(tile, size);
+  return large ? e.addIndex(row, e.minIndex(tile, large)) : row;
+}
+
+void RowTiles::forEach(Emit &e, Value begin, Value end,
+                       function_ref<void(Value, Value, int64_t)> body) const {
+  if (large) {
+    Value last = e.minIndex(end, large);
+    e.loop(begin, last, 1, [&](Value tile) { body(tile, e.mulIndex(tile, size + 1), size + 1); });
+    begin = arith::MaxUIOp::create(e.b, e.loc, begin, e.index(large));
+  }
+  e.loop(begin, end, 1, [&](Value tile) { body(tile, firstRow(e, tile), size); });
+}
+
+SmallVector<Value> emitTile(Emit &e, int64_t rows, const Strip &strip, const Matrix &a,
+                            const Matrix &b, Value depth, int64_t loaded) {
+  constexpr int64_t unroll = 4;
+  const int64_t vectors = strip.vectors();
+
+  auto step = [&](Value k, int64_t ahead, MutableArrayRef<Value> sums) {
+    Value rowOfB = e.addIndex(b.offset, e.mulIndex(k, b.rowStride));
+    SmallVector<Value> columns;
+    for (int64_t v = 0; v < vectors; ++v)
+      columns.push_back(e.load(b.buffer, e.addIndex(rowOfB, ahead * b.rowStride + v * e.lanes),
+                               std::min(e.lanes, loaded - v * e.lanes)));
+    Value columnOfA = e.addIndex(a.offset, e.mulIndex(k, a.columnStride));
+    for (int64_t i = 0; i < rows; ++i) {
+      Value entry =
+          e.loadScalar(a.buffer, e.addIndex(columnOfA, ahead * a.columnStride + i * a.rowStride));
+      Value repeated = e.broadcast(entry);
+      for (int64_t v = 0; v < vectors; ++v)
+        sums[i * vectors + v] = e.fma(repeated, columns[v], sums[i * vectors + v]);
+    }
+  };
+
+  SmallVector<Value> sums(rows * vectors, e.splat(0));
+  std::optional<int64_t> known = getConstantIntValue(depth);
+  Value unrolled =
+      known ? e.index(*known / unroll * unroll) : e.mulIndex(e.divIndex(depth, unroll), unroll);
+  if (!known || *known >= unroll)
+    sums = e.loop(e.index(0), unrolled, unroll, sums, [&](Value k, ValueRange carried) {
+      SmallVector<Value> next(carried);
+      for (int64_t ahead = 0; ahead < unroll; ++ahead)
+        step(k, ahead, next);
+      return next;
+    });
+  if (known) {
+    for (int64_t ahead = 0; ahead < *known % unroll; ++ahead)
+      step(unrolled, ahead, sums);
+    return sums;
+  }
+  return e.loop(unrolled, depth, 1, sums, [&](Value k, ValueRange carried) {
+    SmallVector<Value> next(carried);
+    step(k, 0, next);
+    return next;
+  });
+}
+
+} // namespace memformer::host
