@@ -6,7 +6,6 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "llvm/ADT/StringExtras.h"
 
 #include <limits>
 
@@ -58,7 +57,8 @@ namespace {
 struct Spec {
   explicit Spec(StringRef text) {
     auto [left, right] = text.split("->");
-    llvm::SplitString(left, operands, ",");
+    // An operand of rank 0 has no letters.
+    left.split(operands, ',', /*MaxSplit=*/-1, /*KeepEmpty=*/true);
     result = right;
     loops = result.str();
     for (StringRef operand : operands)

@@ -51,9 +51,12 @@ static SmallVector<Value> buildElementwise(ElementwiseOpInterface op, OpBuilder 
     if (indexing == OperandIndexing::Whole)
       continue;
     AffineMap identity = AffineMap::getMultiDimIdentityMap(type.getRank(), context);
+    ArrayRef<AffineExpr> places = identity.getResults();
     looped.push_back(operand.get());
-    maps.push_back(indexing == OperandIndexing::Leading ? identity.getMajorSubMap(rank)
-                                                        : identity.getMinorSubMap(rank));
+    maps.push_back(AffineMap::get(type.getRank(), 0,
+                                  indexing == OperandIndexing::Leading ? places.take_front(rank)
+                                                                       : places.take_back(rank),
+                                  context));
   }
   maps.push_back(AffineMap::getMultiDimIdentityMap(type.getRank(), context));
   SmallVector<utils::IteratorType> loops(type.getRank(), utils::IteratorType::parallel);
