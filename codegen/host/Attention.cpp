@@ -55,7 +55,7 @@ private:
 AttentionEmitter::AttentionEmitter(Emit &e, kernel::AttentionOp op,
                                    const KernelArguments &arguments)
     : e(e), op(op), shape(op.getQuery(), op.getKey(), int64_t(op.getHeads())),
-      panels(e.target, shape.queries), blocks(e.target, shape.keys, panels.pitch() / e.lanes),
+      panels(e.target, shape.queries), blocks(e.target, shape.keys, panels.vectors()),
       dropout(e, shape, op.getDropoutKey() ? arguments.operands.back() : Value(),
               op.getProbability().convertToDouble(), int32_t(op.getStream())),
       zero(e.index(0)) {
@@ -84,10 +84,9 @@ int64_t AttentionEmitter::emit(Value workgroup) {
   if (op.getNormalize()) {
     Value panel = e.remIndex(workgroup, panels.count());
     Value batch = e.divIndex(workgroup, panels.count());
-    panels.forEach(e, panel, e.addIndex(panel, 1), [&](const QueryPanel &panel) {
-      e.loop(zero, e.index(shape.heads), 1, [&](Value head) { emitPanel(panel, batch, head); });
-      normalizeRows(panel, batch);
-    });
+    QueryPanel rows = panels.panel(e, panel);
+    e.loop(zero, e.index(shape.heads), 1, [&](Value head) { emitPanel(rows, batch, head); });
+    normalizeRows(rows, batch);
     return shape.batch * panels.count();
   }
 
@@ -99,7 +98,7 @@ int64_t AttentionEmitter::emit(Value workgroup) {
   Value end = e.minIndex(e.addIndex(begin, perChunk), panels.count());
   Value pair = e.divIndex(workgroup, chunks);
   Value batch = e.divIndex(pair, shape.heads), head = e.remIndex(pair, shape.heads);
-  panels.forEach(e, begin, end, [&](const QueryPanel &panel) { emitPanel(panel, batch, head); });
+  e.loop(begin, end, 1, [&](Value panel) { emitPanel(panels.panel(e, panel), batch, head); });
   return heads * chunks;
 }
 
@@ -144,10 +143,9 @@ AttentionEmitter::Softmax AttentionEmitter::beginSoftmax(const QueryPanel &panel
                                                          Value head) {
   int64_t vectors = panel.vectors();
   if (op.getSelfKey()) {
-    loadTransposed(e, shape, panel, headOf(e, shape, selfKey, shape.queries, batch, head), sums, 1);
+    loadTransposed(e, shape, panel, headOf(e, shape, selfKey, shape.queries, batch, head), sums);
     SmallVector<Value> largest = emitLaneProducts(e, shape, panel, packed, sums);
-    loadTransposed(e, shape, panel, headOf(e, shape, selfValue, shape.queries, batch, head), sums,
-                   1);
+    loadTransposed(e, shape, panel, headOf(e, shape, selfValue, shape.queries, batch, head), sums);
     return {largest, SmallVector<Value>(vectors, e.splat(1))};
   }
   if (!single())
@@ -200,11 +198,11 @@ void AttentionEmitter::addValues(const QueryPanel &panel, const Matrix &values, 
   int64_t vectors = panel.vectors();
   Matrix rows = values.from(e, firstKey, zero);
   Matrix transposed{rows.buffer, rows.offset, rows.columnStride, rows.rowStride};
-  Matrix probabilities{scores, zero, panel.pitch, 1};
+  Matrix probabilities{scores, zero, panel.pitch(), 1};
   RowTiles tiles = RowTiles::even(shape.width, tileRows(e.target, vectors));
   tiles.forEach(e, zero, e.index(tiles.count), [&](Value, Value c, int64_t rows) {
-    SmallVector<Value> added = emitTile(e, rows, panel.lanes(), transposed.from(e, c, zero),
-                                        probabilities, keys, panel.lanes().columns);
+    SmallVector<Value> added = emitTile(e, rows, panel.lanes, transposed.from(e, c, zero),
+                                        probabilities, keys, panel.lanes.columns);
     for (int64_t i = 0; i < rows; ++i)
       for (int64_t v = 0; v < vectors; ++v) {
         Value at = e.addIndex(c, i), sum = added[i * vectors + v];
@@ -217,18 +215,15 @@ void AttentionEmitter::addValues(const QueryPanel &panel, const Matrix &values, 
 
 void AttentionEmitter::finishPanel(const QueryPanel &panel, Value batch, Value head,
                                    const Softmax &softmax) {
-  SmallVector<Value> inverses;
-  Value logs = e.flat(lse);
-  Value row = e.addIndex(e.mulIndex(batch, shape.heads), head);
-  row = e.addIndex(e.mulIndex(row, shape.queries), panel.first);
+  SmallVector<Value> inverses, logs;
   for (int64_t v = 0; v < panel.vectors(); ++v) {
     inverses.push_back(e.div(e.splat(1), softmax.sum[v]));
-    Value log =
-        e.fma(softmax.largest[v], e.splat(float(std::numbers::ln2)), emitLog(e, softmax.sum[v]));
-    e.store(log, logs, e.addIndex(row, v * e.lanes), panel.queries.active(v));
+    logs.push_back(
+        e.fma(softmax.largest[v], e.splat(float(std::numbers::ln2)), emitLog(e, softmax.sum[v])));
   }
-  storeTransposed(e, shape, panel, sums, headOf(e, shape, result, shape.queries, batch, head),
-                  inverses);
+  storeLogs(e, shape, panel, lse, batch, head, scores, logs);
+  multiplyLanes(e, shape, panel, inverses, sums, sums);
+  storeTransposed(e, shape, panel, sums, headOf(e, shape, result, shape.queries, batch, head));
 }
 
 // (row + bias) / ‖row + bias‖ of the panel's rows, all heads of which are stored.
@@ -237,7 +232,7 @@ void AttentionEmitter::normalizeRows(const QueryPanel &panel, Value batch) {
   Value rows = e.rows(result), target = e.rows(normalized);
   int64_t biasRows = bias ? cast<MemRefType>(bias.getType()).getNumElements() / width : 1;
   Value biases = bias ? e.matrix(bias, biasRows, width) : Value();
-  e.loop(zero, e.index(panel.queries.columns), 1, [&](Value i) {
+  e.loop(zero, panel.count(e), 1, [&](Value i) {
     Value row = e.addIndex(e.mulIndex(batch, shape.queries), e.addIndex(panel.first, i));
     auto entry = [&](Value column, int64_t active) {
       Value x = e.load(rows, {row, column}, active);

@@ -46,7 +46,7 @@ private:
   Value batch, head;
   Matrix gradient, query, key, value, result, selfKey, selfValue;
   Matrix queryGradient, keyGradient, valueGradient, selfKeyGradient, selfValueGradient;
-  Value logs;
+  Value lse;
   /// Transposed panels [width, pitch]: queries, gradients of the result, gradients of queries, and
   /// what the self column needs for a moment.
   Value packedQuery, packedGradient, querySums, selfScratch;
@@ -60,7 +60,7 @@ private:
 GradientEmitter::GradientEmitter(Emit &e, kernel::AttentionGradientOp op,
                                  const KernelArguments &arguments)
     : e(e), op(op), shape(op.getQuery(), op.getKey(), int64_t(op.getHeads())),
-      panels(e.target, shape.queries), blocks(e.target, shape.keys, panels.pitch() / e.lanes),
+      panels(e.target, shape.queries), blocks(e.target, shape.keys, panels.vectors()),
       dropout(e, shape, op.getDropoutKey() ? arguments.operands.back() : Value(),
               op.getProbability().convertToDouble(), int32_t(op.getStream())),
       zero(e.index(0)), scale(float(op.getScale().convertToDouble())),
@@ -78,7 +78,7 @@ int64_t GradientEmitter::emit(Value workgroup) {
   key = take(shape.keys);
   value = take(shape.keys);
   result = take(shape.queries);
-  logs = e.flat(*next++);
+  lse = *next++;
   if (op.getSelfKey()) {
     selfKey = take(shape.queries);
     selfValue = take(shape.queries);
@@ -105,8 +105,7 @@ int64_t GradientEmitter::emit(Value workgroup) {
 
   clear(keyGradient);
   clear(valueGradient);
-  panels.forEach(e, zero, e.index(panels.count()),
-                 [&](const QueryPanel &panel) { emitPanel(panel); });
+  e.loop(zero, e.index(panels.count()), 1, [&](Value index) { emitPanel(panels.panel(e, index)); });
   return shape.batch * shape.heads;
 }
 
@@ -119,18 +118,15 @@ void GradientEmitter::clear(const Matrix &rows) {
 }
 
 void GradientEmitter::emitPanel(const QueryPanel &panel) {
-  loadTransposed(e, shape, panel, query, packedQuery, 1);
-  loadTransposed(e, shape, panel, gradient, packedGradient, 1);
-  loadTransposed(e, shape, panel, result, querySums, 1);
+  loadTransposed(e, shape, panel, query, packedQuery);
+  loadTransposed(e, shape, panel, gradient, packedGradient);
+  loadTransposed(e, shape, panel, result, querySums);
   delta = emitLaneProducts(e, shape, panel, packedGradient, querySums);
   dropout.begin(e, panel, batch, head);
 
-  Value row = e.addIndex(e.mulIndex(batch, shape.heads), head);
-  row = e.addIndex(e.mulIndex(row, shape.queries), panel.first);
-  negatedLogs.clear();
-  for (int64_t v = 0; v < panel.vectors(); ++v)
-    negatedLogs.push_back(e.mul(e.load(logs, e.addIndex(row, v * e.lanes), panel.queries.active(v)),
-                                e.splat(float(-std::numbers::log2e))));
+  negatedLogs = loadLogs(e, shape, panel, lse, batch, head, scores);
+  for (Value &log : negatedLogs)
+    log = e.mul(log, e.splat(float(-std::numbers::log2e)));
 
   if (op.getSelfKey())
     emitSelf(panel);
@@ -150,9 +146,9 @@ void GradientEmitter::emitPanel(const QueryPanel &panel) {
 // The self column is one more key that each query has for itself: all of it is lane-wise.
 void GradientEmitter::emitSelf(const QueryPanel &panel) {
   int64_t vectors = panel.vectors();
-  loadTransposed(e, shape, panel, selfValue, selfScratch, 1);
+  loadTransposed(e, shape, panel, selfValue, selfScratch);
   SmallVector<Value> products = emitLaneProducts(e, shape, panel, packedGradient, selfScratch);
-  loadTransposed(e, shape, panel, selfKey, selfScratch, 1);
+  loadTransposed(e, shape, panel, selfKey, selfScratch);
   SmallVector<Value> scoresOfSelf = emitLaneProducts(e, shape, panel, packedQuery, selfScratch);
   SmallVector<Value> p, ds;
   Value exponent = e.splat(float(double(scale) * std::numbers::log2e));
@@ -160,12 +156,11 @@ void GradientEmitter::emitSelf(const QueryPanel &panel) {
     p.push_back(emitExp2(e, e.fma(scoresOfSelf[v], exponent, negatedLogs[v])));
     ds.push_back(e.mul(e.mul(p[v], e.sub(products[v], delta[v])), e.splat(scale)));
   }
-  e.loop(zero, e.index(shape.width), 1, [&](Value c) {
-    for (int64_t v = 0; v < vectors; ++v)
-      panel.store(e, e.mul(ds[v], panel.load(e, selfScratch, c, v)), querySums, c, v);
-  });
-  storeTransposed(e, shape, panel, packedQuery, selfKeyGradient, ds);
-  storeTransposed(e, shape, panel, packedGradient, selfValueGradient, p);
+  multiplyLanes(e, shape, panel, ds, selfScratch, querySums);
+  multiplyLanes(e, shape, panel, ds, packedQuery, selfScratch);
+  storeTransposed(e, shape, panel, selfScratch, selfKeyGradient);
+  multiplyLanes(e, shape, panel, p, packedGradient, selfScratch);
+  storeTransposed(e, shape, panel, selfScratch, selfValueGradient);
 }
 
 void GradientEmitter::emitBlock(const QueryPanel &panel, const KeyBlocks &blocks, Value firstTile,
@@ -206,11 +201,11 @@ void GradientEmitter::addQueryGradient(const QueryPanel &panel, Value firstKey, 
   int64_t vectors = panel.vectors();
   Matrix rows = key.from(e, firstKey, zero);
   Matrix transposed{rows.buffer, rows.offset, rows.columnStride, rows.rowStride};
-  Matrix weights{scores, zero, panel.pitch, 1};
+  Matrix weights{scores, zero, panel.pitch(), 1};
   RowTiles tiles = RowTiles::even(shape.width, tileRows(e.target, vectors));
   tiles.forEach(e, zero, e.index(tiles.count), [&](Value, Value c, int64_t count) {
-    SmallVector<Value> added = emitTile(e, count, panel.lanes(), transposed.from(e, c, zero),
-                                        weights, keys, panel.lanes().columns);
+    SmallVector<Value> added = emitTile(e, count, panel.lanes, transposed.from(e, c, zero), weights,
+                                        keys, panel.lanes.columns);
     for (int64_t i = 0; i < count; ++i)
       for (int64_t v = 0; v < vectors; ++v) {
         Value at = e.addIndex(c, i);
@@ -225,12 +220,13 @@ void GradientEmitter::addKeyGradient(const QueryPanel &panel, const KeyBlocks &b
                                      Value firstTile, Value lastTile, Value firstKey, Value weights,
                                      const Matrix &rows, const Matrix &target) {
   Matrix panelRows = rows.from(e, panel.first, zero);
-  Value depth = e.index(panel.queries.columns);
+  Value depth = panel.count(e);
   auto strip = [&](Value column, const Strip &strip) {
     Matrix b = panelRows.from(e, zero, column);
     int64_t vectors = strip.vectors();
     blocks.tiles.forEach(e, firstTile, lastTile, [&](Value, Value keyIndex, int64_t count) {
-      Matrix a{weights, e.mulIndex(distance(e, firstKey, keyIndex), panel.pitch), panel.pitch, 1};
+      Matrix a{weights, e.mulIndex(distance(e, firstKey, keyIndex), panel.pitch()), panel.pitch(),
+               1};
       SmallVector<Value> added = emitTile(e, count, strip, a, b, depth, strip.columns);
       for (int64_t i = 0; i < count; ++i)
         for (int64_t v = 0; v < vectors; ++v) {

@@ -42,68 +42,109 @@ Matrix headOf(Emit &e, const AttentionShape &shape, Value tensor, int64_t length
   return all.from(e, e.mulIndex(batch, length), e.mulIndex(head, shape.width));
 }
 
+Value QueryPanel::query(Emit &e, Value lane) const {
+  Value query = e.addIndex(first, lane);
+  return length % pitch() ? e.minIndex(query, length - 1) : query;
+}
+
+Value QueryPanel::queries(Emit &e, int64_t v) const {
+  Value all = e.add(e.broadcast(e.toInt(e.addIndex(first, v * e.lanes))), e.iota());
+  if (length % pitch() == 0)
+    return all;
+  return arith::MinSIOp::create(e.b, e.loc, all, e.splatInt(int32_t(length - 1)));
+}
+
+Value QueryPanel::count(Emit &e) const {
+  if (length % pitch() == 0)
+    return e.index(pitch());
+  return e.minIndex(distance(e, first, e.index(length)), pitch());
+}
+
 Value QueryPanel::load(Emit &e, Value scratch, Value row, int64_t v) const {
-  return e.load(scratch, e.addIndex(e.mulIndex(row, pitch), v * e.lanes));
+  return e.load(scratch, e.addIndex(e.mulIndex(row, pitch()), v * e.lanes));
 }
 
 void QueryPanel::store(Emit &e, Value vector, Value scratch, Value row, int64_t v) const {
-  e.store(vector, scratch, e.addIndex(e.mulIndex(row, pitch), v * e.lanes));
+  e.store(vector, scratch, e.addIndex(e.mulIndex(row, pitch()), v * e.lanes));
 }
 
-QueryPanels::QueryPanels(const HostTarget &target, int64_t queries)
-    : full{target.lanes, 2 * target.lanes}, fullPanels(queries / full.columns),
-      tail(queries % full.columns) {}
-
-int64_t QueryPanels::pitch() const {
-  return (fullPanels ? full : Strip{full.lanes, tail}).vectors() * full.lanes;
+QueryPanels::QueryPanels(const HostTarget &target, int64_t length)
+    : length(length), lanes{target.lanes, length > target.lanes ? 2 * target.lanes : target.lanes} {
 }
 
-void QueryPanels::forEach(Emit &e, Value begin, Value end,
-                          function_ref<void(const QueryPanel &)> body) const {
-  e.loop(begin, e.minIndex(end, fullPanels), 1,
-         [&](Value panel) { body({e.mulIndex(panel, full.columns), full, pitch()}); });
-  if (!tail)
-    return;
-  Value last = arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::eq, end, e.index(count()));
-  e.ifThen(last,
-           [&] { body({e.index(fullPanels * full.columns), Strip{full.lanes, tail}, pitch()}); });
+QueryPanel QueryPanels::panel(Emit &e, Value index) const {
+  return {e.mulIndex(index, pitch()), length, lanes};
 }
 
+// A transposition is long code: a loop runs over the vectors of the panel too.
 void loadTransposed(Emit &e, const AttentionShape &shape, const QueryPanel &panel,
                     const Matrix &rows, Value scratch, float factor) {
-  for (int64_t v = 0; v < panel.vectors(); ++v) {
-    int64_t real = panel.queries.active(v);
+  e.loop(e.index(0), e.index(panel.pitch()), e.lanes, [&](Value lane) {
     e.columns(shape.width, [&](Value column, int64_t active) {
       SmallVector<Value> block;
-      for (int64_t i = 0; i < e.lanes; ++i) {
-        Value row = e.addIndex(panel.first, v * e.lanes + i);
-        block.push_back(i < real ? rows.load(e, row, column, active) : e.splat(0));
-      }
+      for (int64_t i = 0; i < e.lanes; ++i)
+        block.push_back(rows.load(e, panel.query(e, e.addIndex(lane, i)), column, active));
       e.transpose(block);
       for (int64_t c = 0; c < active; ++c) {
         Value entry = factor == 1 ? block[c] : e.mul(block[c], e.splat(factor));
-        panel.store(e, entry, scratch, e.addIndex(column, c), v);
+        Value row = e.mulIndex(e.addIndex(column, c), panel.pitch());
+        e.store(entry, scratch, e.addIndex(row, lane));
       }
     });
-  }
+  });
 }
 
 void storeTransposed(Emit &e, const AttentionShape &shape, const QueryPanel &panel, Value scratch,
-                     const Matrix &rows, ArrayRef<Value> factors) {
-  for (int64_t v = 0; v < panel.vectors(); ++v) {
-    int64_t real = panel.queries.active(v);
+                     const Matrix &rows) {
+  e.loop(e.index(0), e.index(panel.pitch()), e.lanes, [&](Value lane) {
     e.columns(shape.width, [&](Value column, int64_t active) {
       SmallVector<Value> block(e.lanes, e.splat(0));
       for (int64_t c = 0; c < active; ++c) {
-        block[c] = panel.load(e, scratch, e.addIndex(column, c), v);
-        if (!factors.empty())
-          block[c] = e.mul(block[c], factors[v]);
+        Value row = e.mulIndex(e.addIndex(column, c), panel.pitch());
+        block[c] = e.load(scratch, e.addIndex(row, lane));
       }
       e.transpose(block);
-      for (int64_t i = 0; i < real; ++i)
-        rows.store(e, block[i], e.addIndex(panel.first, v * e.lanes + i), column, active);
+      for (int64_t i = 0; i < e.lanes; ++i)
+        rows.store(e, block[i], panel.query(e, e.addIndex(lane, i)), column, active);
     });
-  }
+  });
+}
+
+void multiplyLanes(Emit &e, const AttentionShape &shape, const QueryPanel &panel,
+                   ArrayRef<Value> factors, Value source, Value target) {
+  e.loop(e.index(0), e.index(shape.width), 1, [&](Value c) {
+    for (int64_t v = 0; v < panel.vectors(); ++v)
+      panel.store(e, e.mul(panel.load(e, source, c, v), factors[v]), target, c, v);
+  });
+}
+
+// Where the entries of a head begin in [B, H, Lq].
+static Value firstLog(Emit &e, const AttentionShape &shape, Value batch, Value head) {
+  return e.mulIndex(e.addIndex(e.mulIndex(batch, shape.heads), head), shape.queries);
+}
+
+SmallVector<Value> loadLogs(Emit &e, const AttentionShape &shape, const QueryPanel &panel,
+                            Value lse, Value batch, Value head, Value scratch) {
+  Value logs = e.flat(lse), begin = firstLog(e, shape, batch, head);
+  e.loop(e.index(0), e.index(panel.pitch()), 1, [&](Value lane) {
+    Value from = e.addIndex(begin, panel.query(e, lane));
+    e.storeScalar(e.loadScalar(logs, from), scratch, lane);
+  });
+  SmallVector<Value> values;
+  for (int64_t v = 0; v < panel.vectors(); ++v)
+    values.push_back(e.load(scratch, e.index(v * e.lanes)));
+  return values;
+}
+
+void storeLogs(Emit &e, const AttentionShape &shape, const QueryPanel &panel, Value lse,
+               Value batch, Value head, Value scratch, ArrayRef<Value> values) {
+  for (auto [v, value] : llvm::enumerate(values))
+    e.store(value, scratch, e.index(int64_t(v) * e.lanes));
+  Value logs = e.flat(lse), begin = firstLog(e, shape, batch, head);
+  e.loop(e.index(0), e.index(panel.pitch()), 1, [&](Value lane) {
+    Value to = e.addIndex(begin, panel.query(e, lane));
+    e.storeScalar(e.loadScalar(scratch, lane), logs, to);
+  });
 }
 
 KeyBlocks::KeyBlocks(const HostTarget &target, int64_t keys, int64_t vectors)
@@ -116,7 +157,7 @@ KeyBlocks::forEach(Emit &e, const QueryPanel &panel, bool causal, ValueRange ini
   Value end = e.index(tiles.count);
   if (causal) {
     // The first key of tile t is at least t · size.
-    Value last = e.addIndex(panel.first, panel.queries.columns - 1);
+    Value last = panel.query(e, e.index(panel.pitch() - 1));
     end = e.minIndex(e.addIndex(e.divIndex(last, tiles.size), 1), tiles.count);
   }
   auto block = [&](Value begin, ValueRange carried) {
@@ -136,11 +177,11 @@ KeyBlocks::forEach(Emit &e, const QueryPanel &panel, bool causal, ValueRange ini
 void emitScores(Emit &e, const AttentionShape &shape, const QueryPanel &panel,
                 const KeyBlocks &blocks, Value firstTile, Value lastTile, Value firstKey,
                 const Matrix &keys, Value transposed, Value scores) {
-  Matrix queries{transposed, e.index(0), panel.pitch, 1};
+  Matrix queries{transposed, e.index(0), panel.pitch(), 1};
   int64_t vectors = panel.vectors();
   blocks.tiles.forEach(e, firstTile, lastTile, [&](Value, Value key, int64_t rows) {
-    SmallVector<Value> sums = emitTile(e, rows, panel.lanes(), keys.from(e, key, e.index(0)),
-                                       queries, e.index(shape.width), panel.lanes().columns);
+    SmallVector<Value> sums = emitTile(e, rows, panel.lanes, keys.from(e, key, e.index(0)), queries,
+                                       e.index(shape.width), panel.lanes.columns);
     Value to = distance(e, firstKey, key);
     for (int64_t i = 0; i < rows; ++i)
       for (int64_t v = 0; v < vectors; ++v)
@@ -160,8 +201,7 @@ SmallVector<Value> emitLaneProducts(Emit &e, const AttentionShape &shape, const 
 }
 
 Value emitVisible(Emit &e, const QueryPanel &panel, int64_t v, Value key) {
-  Value query = e.add(e.broadcast(e.toInt(e.addIndex(panel.first, v * e.lanes))), e.iota());
-  return e.compareInt(arith::CmpIPredicate::sle, e.broadcast(e.toInt(key)), query);
+  return e.compareInt(arith::CmpIPredicate::sle, e.broadcast(e.toInt(key)), panel.queries(e, v));
 }
 
 ProbabilityDropout::ProbabilityDropout(Emit &e, const AttentionShape &shape, Value key,
@@ -178,9 +218,9 @@ void ProbabilityDropout::begin(Emit &e, const QueryPanel &panel, Value batch, Va
     return;
   firstEntries.clear();
   Value row = e.addIndex(e.mulIndex(batch, shape.heads), head);
-  row = e.addIndex(e.mulIndex(row, shape.queries), panel.first);
+  Value first = e.broadcast(e.toInt(e.mulIndex(row, shape.queries)));
   for (int64_t v = 0; v < panel.vectors(); ++v) {
-    Value rows = e.add(e.broadcast(e.toInt(e.addIndex(row, v * e.lanes))), e.iota());
+    Value rows = e.add(first, panel.queries(e, v));
     firstEntries.push_back(e.mul(rows, e.splatInt(int32_t(shape.keys))));
   }
 }

@@ -24,46 +24,57 @@ mlir::LogicalResult checkAttention(mlir::Operation *op, const AttentionShape &sh
 Matrix headOf(Emit &e, const AttentionShape &shape, mlir::Value tensor, int64_t length,
               mlir::Value batch, mlir::Value head);
 
-/// Queries are worked on in panels of at most two vectors, one query in each lane: what belongs to
-/// a query is then a lane, and softmax reduces nothing across lanes. A panel of a head is stored
-/// transposed: [width, pitch].
+/// Queries are worked on in panels of one or two vectors, one query in each lane: what belongs to a
+/// query is then a lane, and softmax reduces nothing across lanes. A panel of a head is stored
+/// transposed: [width, pitch]. Lanes beyond the last query repeat it, so that they compute what it
+/// computes and may be stored in its place: one code serves every panel.
 struct QueryPanel {
-  /// The first query; `queries.columns` of them are real, the other lanes hold zeros.
   mlir::Value first;
-  Strip queries;
-  int64_t pitch;
+  /// Queries in all, and lanes of the panel.
+  int64_t length;
+  Strip lanes;
 
-  int64_t vectors() const { return queries.vectors(); }
-  /// All lanes of the vectors, as the columns of a product.
-  Strip lanes() const { return {queries.lanes, vectors() * queries.lanes}; }
-  /// Row c of a transposed panel in a flat scratch, and its vector v.
+  int64_t vectors() const { return lanes.vectors(); }
+  int64_t pitch() const { return lanes.columns; }
+  /// The query in a lane; the queries in the lanes of vector v, as i32; the number of queries.
+  mlir::Value query(Emit &e, mlir::Value lane) const;
+  mlir::Value queries(Emit &e, int64_t v) const;
+  mlir::Value count(Emit &e) const;
+  /// Vector v of row c of a transposed panel in a flat scratch.
   mlir::Value load(Emit &e, mlir::Value scratch, mlir::Value row, int64_t v) const;
   void store(Emit &e, mlir::Value vector, mlir::Value scratch, mlir::Value row, int64_t v) const;
 };
 
 /// The panels of a length of queries.
 struct QueryPanels {
-  QueryPanels(const HostTarget &target, int64_t queries);
+  QueryPanels(const HostTarget &target, int64_t length);
 
-  Strip full;
-  int64_t fullPanels, tail;
+  int64_t length;
+  Strip lanes;
 
-  int64_t count() const { return fullPanels + (tail != 0); }
-  /// Lanes of the widest panel.
-  int64_t pitch() const;
-  /// Builds `body` for the panels [begin, end): once for full panels and once for the last.
-  void forEach(Emit &e, mlir::Value begin, mlir::Value end,
-               llvm::function_ref<void(const QueryPanel &)> body) const;
+  int64_t pitch() const { return lanes.columns; }
+  int64_t vectors() const { return lanes.vectors(); }
+  int64_t count() const { return (length + pitch() - 1) / pitch(); }
+  QueryPanel panel(Emit &e, mlir::Value index) const;
 };
 
 /// Rows of a head's matrix, from the panel's first query, into scratch [width, pitch], multiplied
-/// by `factor`.
+/// by `factor`; and the way back.
 void loadTransposed(Emit &e, const AttentionShape &shape, const QueryPanel &panel,
-                    const Matrix &rows, mlir::Value scratch, float factor);
-/// The way back; each query's entries are multiplied by its lane of `factors` (empty: not).
+                    const Matrix &rows, mlir::Value scratch, float factor = 1);
 void storeTransposed(Emit &e, const AttentionShape &shape, const QueryPanel &panel,
-                     mlir::Value scratch, const Matrix &rows,
-                     llvm::ArrayRef<mlir::Value> factors = {});
+                     mlir::Value scratch, const Matrix &rows);
+/// target[c] = factors · source[c], each query by its lane of the vectors `factors`.
+void multiplyLanes(Emit &e, const AttentionShape &shape, const QueryPanel &panel,
+                   llvm::ArrayRef<mlir::Value> factors, mlir::Value source, mlir::Value target);
+
+/// The panel's entries of lse [B, H, Lq], through scratch [pitch].
+llvm::SmallVector<mlir::Value> loadLogs(Emit &e, const AttentionShape &shape,
+                                        const QueryPanel &panel, mlir::Value lse, mlir::Value batch,
+                                        mlir::Value head, mlir::Value scratch);
+void storeLogs(Emit &e, const AttentionShape &shape, const QueryPanel &panel, mlir::Value lse,
+               mlir::Value batch, mlir::Value head, mlir::Value scratch,
+               llvm::ArrayRef<mlir::Value> values);
 
 /// Keys are worked on in blocks of tiles.
 struct KeyBlocks {
