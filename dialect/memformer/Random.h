@@ -16,7 +16,7 @@ namespace memformer {
 /// Key and stream are mixed to two words a and b first, by ops that do not depend on `index` (a
 /// loop hoists them); then bits = mix(mix(index + a) ^ b) with mix a bijection in which each input
 /// bit flips each output bit with probability close to one half. A stream therefore takes each of
-/// its 2³² values once: it repeats after 2³² entries. test/dialect/RandomTest.cpp measures mean,
+/// its 2³² values once: it repeats after 2³² entries. test/dialect/random_test.cpp measures mean,
 /// and correlations between neighbours, streams and keys.
 mlir::Value buildRandomBits(mlir::OpBuilder &builder, mlir::Location location, mlir::Value index,
                             mlir::Value key0, mlir::Value key1, int32_t stream);

@@ -1,0 +1,95 @@
+// RUN: memformer-opt %s -split-input-file -verify-diagnostics
+
+// expected-error@+1 {{expected a category of parameters, gradients, optimizer, replay, saved and workspace, but got 'heap'}}
+program.space @a "heap" bytes 64
+
+// -----
+// expected-error@+1 {{expected a multiple of 64 bytes, but got 60}}
+program.space @a "workspace" bytes 60
+
+// -----
+// expected-error@+1 {{expected one op of the kernel dialect and program.return}}
+program.kernel @k attributes {flops = 0 : i64, bytes = 0 : i64} {
+^bb0(%x: tensor<5xf32>):
+  program.return %x : tensor<5xf32>
+}
+
+// -----
+// expected-error@+1 {{expected the arguments to be the kernel's operands in order}}
+program.kernel @k attributes {flops = 0 : i64, bytes = 0 : i64} {
+^bb0(%a: tensor<5xf32>, %b: tensor<2xf32>):
+  %y = kernel.concat %b, %a axis 0 : (tensor<2xf32>, tensor<5xf32>) -> tensor<7xf32>
+  program.return %y : tensor<7xf32>
+}
+
+// -----
+program.space @workspace "workspace" bytes 128
+// expected-note@+1 {{the kernel is here}}
+program.kernel @k attributes {flops = 0 : i64, bytes = 32 : i64} {
+^bb0(%x: tensor<5xf32>):
+  %y = kernel.slice %x axis 0 offset 2 : (tensor<5xf32>) -> tensor<3xf32>
+  program.return %y : tensor<3xf32>
+}
+program.function @train {
+  // expected-error@+1 {{expected 2 arguments, but got 1}}
+  program.dispatch @k [#program.address<@workspace, 0>]
+}
+
+// -----
+// expected-note@+1 {{the space is here}}
+program.space @workspace "workspace" bytes 64
+program.kernel @k attributes {flops = 0 : i64, bytes = 32 : i64} {
+^bb0(%x: tensor<5xf32>):
+  %y = kernel.slice %x axis 0 offset 2 : (tensor<5xf32>) -> tensor<3xf32>
+  program.return %y : tensor<3xf32>
+}
+program.function @train {
+  // expected-error@+1 {{expected bytes within the 64 of @workspace, but got 64 to 76}}
+  program.dispatch @k [#program.address<@workspace, 0>, #program.address<@workspace, 64>]
+}
+
+// -----
+program.space @workspace "workspace" bytes 64
+program.function @train {
+  // expected-error@+1 {{expected a kernel, but got @k}}
+  program.dispatch @k [#program.address<@workspace, 0>]
+}
+
+// -----
+program.function @train {
+  // expected-error@+1 {{expected a space, but got @workspace}}
+  program.fill <@workspace, 0> bytes 64
+}
+
+// -----
+program.space @replay "replay" bytes 0 {segment_bytes = 64, extra_segments = 1}
+program.function @train {
+  // expected-error@+1 {{expected a stride of 0 outside a loop, but got 64}}
+  program.fill <@replay, 0, stride 64> bytes 64
+}
+
+// -----
+program.space @replay "replay" bytes 0 {segment_bytes = 64, extra_segments = 1}
+program.function @train {
+  program.loop outputs [] {
+    // expected-error@+1 {{expected a stride of at most the 64 bytes of a segment of @replay, but got 128}}
+    program.fill <@replay, 0, stride 128> bytes 64
+  }
+}
+
+// -----
+program.space @workspace "workspace" bytes 128
+program.function @train {
+  // expected-error@+1 {{expected a condition inside a loop only}}
+  program.copy <@workspace, 0> from <@workspace, 64> bytes 64 {when = 1 : i32}
+}
+
+// -----
+program.space @parameters "parameters" bytes 64
+// expected-error@+1 {{expected an initializer with a parameter and only then}}
+program.tensor parameter "w" at <@parameters, 0> : tensor<5xf32>
+
+// -----
+program.space @inputs "workspace" bytes 128
+// expected-error@+1 {{expected an aligned offset, but got 4}}
+program.tensor input "w" at <@inputs, 4> : tensor<5xf32>
