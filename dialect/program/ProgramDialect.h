@@ -3,7 +3,7 @@
 #ifndef MEMFORMER_DIALECT_PROGRAM_PROGRAMDIALECT_H
 #define MEMFORMER_DIALECT_PROGRAM_PROGRAMDIALECT_H
 
-#include "dialect/memformer/MemformerDialect.h"
+#include "dialect/kernel/KernelDialect.h"
 
 #include "dialect/program/ProgramDialect.h.inc"
 #include "dialect/program/ProgramEnums.h.inc"

@@ -14,6 +14,7 @@ def Program_Dialect : Dialect {
   let summary = "what the runtime executes";
   let description = [{The last level before code: spaces of memory, kernels, and functions made of dispatches, fills, copies and loops over segments. docs/artifact.md describes their meaning and their serialised form.}];
   let useDefaultAttributePrinterParser = 1;
+  let dependentDialects = ["::memformer::kernel::KernelDialect"];
 }
 
 class Program_Op<string mnemonic, list<Trait> traits = []> : Op<Program_Dialect, mnemonic, traits>;
@@ -29,8 +30,37 @@ def Program_AddressArray : TypedArrayAttrBase<Program_AddressAttr, "addresses">;
 
 def SpaceOp : Program_Op<"space", [Symbol]> {
   let summary = "memory that is allocated once: bytes + segment_bytes · (T + extra_segments)";
+  let hasVerifier = 1;
   let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$category, I64Attr:$bytes, DefaultValuedAttr<I64Attr, "0">:$segment_bytes, DefaultValuedAttr<I64Attr, "0">:$extra_segments);
   let assemblyFormat = "$sym_name $category `bytes` $bytes attr-dict";
+}
+
+def Program_TensorKind : I32EnumAttr<"TensorKind", "what a tensor is to the runtime", [
+  I32EnumAttrCase<"Parameter", 0, "parameter">, I32EnumAttrCase<"State", 1, "state">, I32EnumAttrCase<"Input", 2, "input">, I32EnumAttrCase<"Output", 3, "output">,
+  I32EnumAttrCase<"Scalar", 4, "scalar">
+]> {
+  let cppNamespace = "::memformer::program";
+}
+
+// The memformer dialect's; its definitions are not included, as enums would be generated twice.
+def Program_InitializerAttr : Attr<CPred<"::llvm::isa<::memformer::InitializerAttr>($_self)">, "how a parameter's first values are drawn"> {
+  let storageType = "::memformer::InitializerAttr";
+  let returnType = "::memformer::InitializerAttr";
+  let convertFromStorage = "$_self";
+}
+
+def TensorOp : Program_Op<"tensor", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "a place that the runtime knows by name";
+  let description = [{
+    Parameters have an initializer (`memformer.param`'s). Integer inputs may have a `bound`: their entries are in [0, bound), or −1 where `ignored`. The names of one kind are unique.
+
+    ```mlir
+    program.tensor input "targets" at #program.address<@inputs, 512> : tensor<8x56xi32> {bound = 256 : i64, ignored}
+    ```
+  }];
+  let arguments = (ins Program_TensorKind:$kind, StrAttr:$name, Program_AddressAttr:$address, TypeAttrOf<StaticShapeTensorOf<[F32, I32]>>:$type, OptionalAttr<Program_InitializerAttr>:$initializer,
+    OptionalAttr<I64Attr>:$bound, UnitAttr:$ignored);
+  let assemblyFormat = "$kind $name `at` $address `:` $type attr-dict";
 }
 
 def KernelOp : Program_Op<"kernel", [Symbol, IsolatedFromAbove]> {
@@ -39,6 +69,11 @@ def KernelOp : Program_Op<"kernel", [Symbol, IsolatedFromAbove]> {
   let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$flops, I64Attr:$bytes);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The op of the kernel dialect that this kernel is.
+    ::mlir::Operation *getKernel() { return &getBody().front().front(); }
+  }];
 }
 
 def ReturnOp : Program_Op<"return", [Terminator]> {
@@ -54,13 +89,13 @@ def FunctionOp : Program_Op<"function", [Symbol, NoTerminator, SingleBlock]> {
   let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
 }
 
-def DispatchOp : Program_Op<"dispatch"> {
+def DispatchOp : Program_Op<"dispatch", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "runs a kernel over its grid";
   let arguments = (ins FlatSymbolRefAttr:$kernel, Program_AddressArray:$arguments);
   let assemblyFormat = "$kernel $arguments attr-dict";
 }
 
-def FillOp : Program_Op<"fill"> {
+def FillOp : Program_Op<"fill", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "zeroes bytes";
   let arguments = (ins Program_AddressAttr:$to, I64Attr:$bytes);
   let assemblyFormat = "$to `bytes` $bytes attr-dict";
@@ -72,13 +107,13 @@ def Program_When : I32EnumAttr<"When", "for which segments an instruction runs",
   let cppNamespace = "::memformer::program";
 }
 
-def CopyOp : Program_Op<"copy"> {
+def CopyOp : Program_Op<"copy", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "copies bytes";
   let arguments = (ins Program_AddressAttr:$to, Program_AddressAttr:$from, I64Attr:$bytes, DefaultValuedAttr<Program_When, "::memformer::program::When::Always">:$when);
   let assemblyFormat = "$to `from` $from `bytes` $bytes attr-dict";
 }
 
-def LoopOp : Program_Op<"loop", [NoTerminator, SingleBlock]> {
+def LoopOp : Program_Op<"loop", [NoTerminator, SingleBlock, HasParent<"FunctionOp">]> {
   let summary = "once for each segment";
   let description = [{`descending` reverses the order, `from_stored` leaves out the segments whose next state is stored, `skip_last` the last segment.}];
   let arguments = (ins UnitAttr:$descending, UnitAttr:$from_stored, UnitAttr:$skip_last, StrArrayAttr:$outputs);

@@ -6,8 +6,8 @@ program.space @parameters "parameters" bytes 128
 // CHECK: program.space @replay "replay" bytes 0 {extra_segments = 1 : i64, segment_bytes = 64 : i64}
 program.space @replay "replay" bytes 0 {segment_bytes = 64, extra_segments = 1}
 program.space @workspace "workspace" bytes 128
-// CHECK: program.tensor parameter "w" at <@parameters, 0> : tensor<5xf32> {initializer = #memformer.initializer<uniform, 5.000000e-01 : f64>}
-program.tensor parameter "w" at <@parameters, 0> : tensor<5xf32> {initializer = #memformer.initializer<uniform, 0.5 : f64>}
+// CHECK: program.tensor parameter "w" at <@parameters, 0> : tensor<5xf32> {initializer = #memformer.initializer<uniform, 5.000000e-01>}
+program.tensor parameter "w" at <@parameters, 0> : tensor<5xf32> {initializer = #memformer.initializer<uniform, 0.5>}
 // CHECK: program.tensor input "tokens" at <@workspace, 64> : tensor<3xi32> {bound = 7 : i64, ignored}
 program.tensor input "tokens" at <@workspace, 64> : tensor<3xi32> {bound = 7 : i64, ignored}
 // CHECK: program.kernel @slice_0 attributes {bytes = 32 : i64, flops = 0 : i64} {

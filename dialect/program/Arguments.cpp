@@ -1,0 +1,51 @@
+// What a kernel does with each of its arguments.
+
+#include "dialect/program/Arguments.h"
+
+#include "dialect/kernel/KernelDialect.h"
+#include "dialect/kernel/Shapes.h"
+
+using namespace mlir;
+
+namespace memformer::program {
+
+int64_t bytesOf(Type type) {
+  return kernel::entriesOf(type) * int64_t(cast<ShapedType>(type).getElementTypeBitWidth() / 8);
+}
+
+FlatSymbolRefAttr accumulatedParameter(Operation *kernel) {
+  return kernel->getAttrOfType<FlatSymbolRefAttr>("accumulate");
+}
+
+// Entries of the gradient buffer that a kernel adds to.
+static int64_t accumulatedEntries(Operation *op) {
+  if (auto gemm = dyn_cast<kernel::GemmOp>(op)) {
+    Type a = gemm.getA().getType();
+    int64_t rows = gemm.getTransposeA() ? kernel::widthOf(a) : kernel::rowsOf(a);
+    return rows * int64_t(gemm.getN());
+  }
+  if (auto reduce = dyn_cast<kernel::ReduceOp>(op))
+    return int64_t(reduce.getEntries());
+  auto scatter = cast<kernel::ScatterAddOp>(op);
+  return int64_t(scatter.getRows()) * kernel::widthOf(scatter.getInput().getType());
+}
+
+SmallVector<KernelArgument> argumentsOf(Operation *kernel) {
+  SmallVector<KernelArgument> arguments;
+  auto optimizer = dyn_cast<kernel::AdamWOp>(kernel);
+  for (OpOperand &operand : kernel->getOpOperands()) {
+    Value value = operand.get();
+    bool written = optimizer && (&operand == &optimizer.getParametersMutable() ||
+                                 &operand == &optimizer.getFirstMomentsMutable() ||
+                                 &operand == &optimizer.getSecondMomentsMutable());
+    arguments.push_back({bytesOf(value.getType()), true, written, value, Value()});
+  }
+  if (accumulatedParameter(kernel))
+    arguments.push_back(
+        {accumulatedEntries(kernel) * int64_t(sizeof(float)), true, true, Value(), Value()});
+  for (Value result : kernel->getResults())
+    arguments.push_back({bytesOf(result.getType()), false, true, Value(), result});
+  return arguments;
+}
+
+} // namespace memformer::program

@@ -1,0 +1,107 @@
+// Verifiers of the program dialect.
+
+#include "dialect/program/Arguments.h"
+#include "dialect/program/ProgramDialect.h"
+
+using namespace mlir;
+using namespace memformer::program;
+
+LogicalResult SpaceOp::verify() {
+  static constexpr StringLiteral categories[] = {"parameters", "gradients", "optimizer",
+                                                 "replay",     "saved",     "workspace"};
+  if (!llvm::is_contained(categories, getCategory()))
+    return emitOpError("expected a category of parameters, gradients, optimizer, replay, saved and "
+                       "workspace, but got '")
+           << getCategory() << "'";
+  for (int64_t bytes : {int64_t(getBytes()), int64_t(getSegmentBytes())})
+    if (bytes < 0 || bytes % alignment != 0)
+      return emitOpError("expected a multiple of ") << alignment << " bytes, but got " << bytes;
+  if (int64_t(getExtraSegments()) < 0)
+    return emitOpError("expected no fewer than 0 extra segments, but got ")
+           << int64_t(getExtraSegments());
+  return success();
+}
+
+LogicalResult KernelOp::verifyRegions() {
+  Block &block = getBody().front();
+  auto isKernel = [](Operation &op) {
+    return isa_and_nonnull<memformer::kernel::KernelDialect>(op.getDialect());
+  };
+  if (llvm::range_size(block) != 2 || !isKernel(block.front()) || !isa<ReturnOp>(block.back()))
+    return emitOpError("expected one op of the kernel dialect and program.return");
+  if (!llvm::equal(block.front().getOperands(), block.getArguments()))
+    return emitOpError("expected the arguments to be the kernel's operands in order");
+  if (!llvm::equal(block.back().getOperands(), block.front().getResults()))
+    return emitOpError("expected to return the kernel's results in order");
+  return success();
+}
+
+// `bytes` of an address lie in its space, whatever the number of segments: where an instruction
+// runs, there is at least that segment.
+static LogicalResult verifyAddress(Operation *op, SymbolTableCollection &symbols,
+                                   AddressAttr address, int64_t bytes) {
+  auto space = symbols.lookupNearestSymbolFrom<SpaceOp>(op, address.getSpace());
+  if (!space)
+    return op->emitOpError("expected a space, but got ") << address.getSpace();
+  if (address.getOffset() < 0 || address.getStride() < 0 || bytes < 0)
+    return op->emitOpError("expected offset, stride and bytes of at least 0");
+  if (address.getStride() > int64_t(space.getSegmentBytes()))
+    return op->emitOpError("expected a stride of at most the ")
+           << space.getSegmentBytes() << " bytes of a segment of " << address.getSpace()
+           << ", but got " << address.getStride();
+  auto loop = op->getParentOfType<LoopOp>();
+  if (!loop && address.getStride() != 0)
+    return op->emitOpError("expected a stride of 0 outside a loop, but got ")
+           << address.getStride();
+  int64_t segments = int64_t(space.getExtraSegments()) + (loop && loop.getSkipLast() ? 2 : 1);
+  int64_t end = int64_t(space.getBytes()) + int64_t(space.getSegmentBytes()) * segments;
+  if (address.getOffset() + bytes > end) {
+    InFlightDiagnostic error = op->emitOpError("expected bytes within the ")
+                               << end << " of " << address.getSpace() << ", but got "
+                               << address.getOffset() << " to " << address.getOffset() + bytes;
+    error.attachNote(space.getLoc()) << "the space is here";
+    return error;
+  }
+  return success();
+}
+
+LogicalResult TensorOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if ((getKind() == TensorKind::Parameter) != bool(getInitializer()))
+    return emitOpError("expected an initializer with a parameter and only then");
+  if (getAddress().getOffset() % (getKind() == TensorKind::Scalar ? 4 : alignment) != 0)
+    return emitOpError("expected an aligned offset, but got ") << getAddress().getOffset();
+  return verifyAddress(*this, symbols, getAddress(), bytesOf(getType()));
+}
+
+LogicalResult DispatchOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto kernel = symbols.lookupNearestSymbolFrom<KernelOp>(*this, getKernelAttr());
+  if (!kernel)
+    return emitOpError("expected a kernel, but got ") << getKernelAttr();
+  SmallVector<KernelArgument> expected = argumentsOf(kernel.getKernel());
+  if (getArguments().size() != expected.size()) {
+    InFlightDiagnostic error = emitOpError("expected ") << expected.size() << " arguments, but got "
+                                                        << getArguments().size();
+    error.attachNote(kernel.getLoc()) << "the kernel is here";
+    return error;
+  }
+  for (auto [argument, attribute] : llvm::zip_equal(expected, getArguments())) {
+    auto address = cast<AddressAttr>(attribute);
+    if (address.getOffset() % alignment != 0 || address.getStride() % alignment != 0)
+      return emitOpError("expected arguments at multiples of ")
+             << alignment << " bytes, but got " << address;
+    if (failed(verifyAddress(*this, symbols, address, argument.bytes)))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult FillOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  return verifyAddress(*this, symbols, getTo(), int64_t(getBytes()));
+}
+
+LogicalResult CopyOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (getWhen() != When::Always && !(*this)->getParentOfType<LoopOp>())
+    return emitOpError("expected a condition inside a loop only");
+  return success(succeeded(verifyAddress(*this, symbols, getTo(), int64_t(getBytes()))) &&
+                 succeeded(verifyAddress(*this, symbols, getFrom(), int64_t(getBytes()))));
+}

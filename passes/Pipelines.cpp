@@ -1,0 +1,48 @@
+// Pipelines: sequences of passes with options, as functions and under names.
+
+#include "passes/Pipelines.h"
+
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace memformer;
+
+void memformer::buildSchedulePipeline(OpPassManager &manager, const ScheduleOptions &options) {
+  manager.addPass(createExpandPass());
+  // Equal loads and projections become one before the gradient is taken, and so have one gradient.
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  manager.addPass(createDifferentiatePass());
+  manager.addPass(createSchedulePass(SchedulePassOptions{options.schedule}));
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+}
+
+void memformer::buildKernelPipeline(OpPassManager &manager, const KernelOptions &options) {
+  manager.addPass(createToKernelsPass(ToKernelsPassOptions{.panelWidth = options.panelWidth}));
+  manager.addPass(createCSEPass());
+  manager.addPass(createFusePass(FusePassOptions{options.fuseLayerNorm, options.fuseNormalize}));
+  manager.addPass(createPreparePass());
+  manager.addPass(createAddUpdatePass());
+}
+
+void memformer::buildProgramPipeline(OpPassManager &manager, const ProgramOptions &options) {
+  manager.addPass(createPlanPass());
+  if (options.verify)
+    manager.addPass(createVerifyProgramPass());
+}
+
+void memformer::registerPipelines() {
+  PassPipelineRegistration<KernelOptions>(
+      "memformer-kernel-pipeline",
+      "From the functions of a schedule to fused kernels, with @prepare and @update",
+      buildKernelPipeline);
+  PassPipelineRegistration<ProgramOptions>("memformer-program-pipeline",
+                                           "From fused kernels to the program level",
+                                           buildProgramPipeline);
+  PassPipelineRegistration<ScheduleOptions>(
+      "memformer-schedule-pipeline",
+      "From a model to the functions of its schedule: expanded, differentiated, cut",
+      buildSchedulePipeline);
+}

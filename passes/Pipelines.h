@@ -1,0 +1,55 @@
+// Pipelines: sequences of passes with options, as functions and under names.
+
+#ifndef MEMFORMER_PASSES_PIPELINES_H
+#define MEMFORMER_PASSES_PIPELINES_H
+
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassOptions.h"
+#include "passes/Passes.h"
+
+namespace memformer {
+
+struct ScheduleOptions : mlir::PassPipelineOptions<ScheduleOptions> {
+  Option<ScheduleKind> schedule{
+      *this, "schedule", llvm::cl::desc("which values the forward traversal saves"),
+      llvm::cl::init(ScheduleKind::Mrbp),
+      llvm::cl::values(clEnumValN(ScheduleKind::Bptt, "bptt", "everything the gradient reads"),
+                       clEnumValN(ScheduleKind::Checkpoint, "checkpoint", "the state alone"),
+                       clEnumValN(ScheduleKind::Mrbp, "mrbp",
+                                  "the state alone, with nothing else computed forward"))};
+};
+
+/// `memformer-schedule-pipeline`: from a model to the functions of its schedule (docs/levels.md).
+void buildSchedulePipeline(mlir::OpPassManager &manager, const ScheduleOptions &options);
+
+struct KernelOptions : mlir::PassPipelineOptions<KernelOptions> {
+  Option<int64_t> panelWidth{*this, "panel-width",
+                             llvm::cl::desc("columns of a panel of packed weights"),
+                             llvm::cl::init(16)};
+  Option<bool> fuseLayerNorm{*this, "fuse-layer-norm",
+                             llvm::cl::desc("make layer norms the prologue of gemms"),
+                             llvm::cl::init(false)};
+  Option<bool> fuseNormalize{
+      *this, "fuse-normalize",
+      llvm::cl::desc("make the normalisation of slots part of their attention"),
+      llvm::cl::init(false)};
+};
+
+/// `memformer-kernel-pipeline`: from the functions of a schedule to fused kernels, with `@prepare`
+/// and `@update`.
+void buildKernelPipeline(mlir::OpPassManager &manager, const KernelOptions &options);
+
+struct ProgramOptions : mlir::PassPipelineOptions<ProgramOptions> {
+  Option<bool> verify{*this, "verify", llvm::cl::desc("check what the plan reads and writes"),
+                      llvm::cl::init(true)};
+};
+
+/// `memformer-program-pipeline`: from fused kernels to the program level.
+void buildProgramPipeline(mlir::OpPassManager &manager, const ProgramOptions &options);
+
+/// Registers every pipeline under its name.
+void registerPipelines();
+
+} // namespace memformer
+
+#endif

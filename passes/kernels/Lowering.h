@@ -1,0 +1,77 @@
+// Lowering of one function of the schedule level to the kernel dialect.
+
+#ifndef MEMFORMER_PASSES_KERNELS_LOWERING_H
+#define MEMFORMER_PASSES_KERNELS_LOWERING_H
+
+#include "dialect/kernel/KernelDialect.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+#include "llvm/ADT/DenseMap.h"
+
+#include <functional>
+
+namespace memformer {
+
+struct LoweringOptions {
+  /// Columns of a panel of packed weights: the target's.
+  int64_t panelWidth = 16;
+  /// Rows whose sums one workgroup of a layer norm's gradient adds up.
+  int64_t rowBlock = 64;
+};
+
+/// Replaces the ops of a function by kernels, in program order.
+class KernelLowering {
+public:
+  KernelLowering(mlir::func::FuncOp function, const LoweringOptions &options)
+      : function(function), options(options), builder(function.getContext()) {}
+
+  mlir::LogicalResult run();
+
+  /// Contributions to gradients that the kernel which computes them adds itself.
+  int64_t accumulated = 0;
+
+private:
+  /// Builds the form of a kernel that adds to a parameter's gradient and has no result.
+  using AccumulateForm = std::function<void(mlir::FlatSymbolRefAttr)>;
+
+  mlir::LogicalResult lower(mlir::Operation *op);
+  void hoistParameters();
+
+  void lowerElementwise(mlir::Operation *op);
+  void lowerConstant(mlir::arith::ConstantOp op, mlir::DenseElementsAttr value);
+  void lowerAccumulate(AccumulateOp op);
+  void lowerLinear(LinearOp op);
+  void lowerWeightGradient(WeightGradientOp op);
+  void lowerSumLeading(SumLeadingOp op);
+  void lowerEmbedding(EmbeddingOp op);
+  void lowerEmbeddingGradient(EmbeddingGradientOp op);
+  void lowerLayerNormGradient(LayerNormGradientOp op);
+  void lowerCrossEntropyGradient(CrossEntropyGradientOp op);
+  mlir::LogicalResult lowerStructural(mlir::Operation *op);
+  mlir::LogicalResult lowerAttention(mlir::Operation *op);
+
+  /// A result that only `memformer.accumulate` reads is not computed where it stands: the
+  /// accumulation will build `form`. Otherwise `value` replaces it.
+  void define(mlir::Value result, AccumulateForm form, std::function<mlir::Value()> value);
+  void replace(mlir::Operation *op, mlir::ValueRange values) { op->replaceAllUsesWith(values); }
+
+  /// The region of a kernel that yields its own first block argument; `extras` are arguments that
+  /// `body` sees after it. Without a body the entry itself is yielded.
+  void
+  buildEpilogue(mlir::Region &region, mlir::TypeRange extras,
+                llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Block &)> body = nullptr);
+
+  mlir::func::FuncOp function;
+  const LoweringOptions &options;
+  mlir::OpBuilder builder;
+  mlir::Location location = builder.getUnknownLoc();
+  llvm::DenseMap<mlir::Value, AccumulateForm> forms;
+  /// Results of maps that repeat one number, and where a tensor of rank 0 was repeated, that.
+  llvm::DenseMap<mlir::Value, mlir::TypedAttr> constants;
+  llvm::DenseMap<mlir::Value, mlir::Value> repeated;
+};
+
+} // namespace memformer
+
+#endif

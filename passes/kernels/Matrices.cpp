@@ -1,0 +1,147 @@
+// Lowering to kernels: products, sums, tables and the loss.
+
+#include "passes/kernels/Lowering.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+
+using namespace mlir;
+using namespace memformer;
+
+static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+void KernelLowering::lowerLinear(LinearOp op) {
+  // W is [out, in], the transpose of B [K, N], or with `transposed` B itself.
+  ArrayRef<int64_t> weight = typeOf(op.getWeight()).getShape();
+  int64_t n = op.getTransposed() ? weight[1] : weight[0];
+  int64_t depth = op.getTransposed() ? weight[0] : weight[1];
+  int64_t panels = (n + options.panelWidth - 1) / options.panelWidth;
+  auto packed = RankedTensorType::get({panels, depth, options.panelWidth}, builder.getF32Type());
+  Value b = kernel::PackOp::create(builder, location, packed, op.getWeight(), !op.getTransposed());
+
+  SmallVector<Value> extras;
+  SmallVector<int32_t> indexing;
+  if (Value bias = op.getBias()) {
+    extras.push_back(bias);
+    indexing.push_back(int32_t(OperandIndexing::Trailing));
+  }
+  auto gemm = kernel::GemmOp::create(builder, location, op->getResultTypes(), op.getInput(), b,
+                                     Value(), Value(), extras, uint64_t(n), /*transpose_a=*/false,
+                                     /*packed=*/true, /*store_normalized=*/false, APFloat(1e-5),
+                                     indexing, FlatSymbolRefAttr());
+  SmallVector<Type> extraTypes(extras.size(), builder.getF32Type());
+  buildEpilogue(gemm.getEpilogue(), extraTypes, [&](OpBuilder &builder, Block &block) -> Value {
+    if (extras.empty())
+      return block.getArgument(0);
+    return arith::AddFOp::create(builder, location, block.getArgument(0), block.getArgument(1));
+  });
+  replace(op, gemm.getResults());
+}
+
+void KernelLowering::lowerWeightGradient(WeightGradientOp op) {
+  // dW [out, in] = gᵀ x: A is g by columns, B is x by rows.
+  auto build = [this, op](TypeRange results, FlatSymbolRefAttr accumulate) mutable {
+    int64_t n = typeOf(op.getInput()).getShape().back();
+    auto gemm = kernel::GemmOp::create(
+        builder, location, results, op.getGradient(), op.getInput(), Value(), Value(), ValueRange{},
+        uint64_t(n), /*transpose_a=*/true, /*packed=*/false,
+        /*store_normalized=*/false, APFloat(1e-5), ArrayRef<int32_t>{}, accumulate);
+    buildEpilogue(gemm.getEpilogue(), {});
+    return gemm;
+  };
+  define(
+      op.getResult(), [build](FlatSymbolRefAttr param) mutable { build({}, param); },
+      [&]() -> Value { return build(op->getResultTypes(), {}).getResult(0); });
+}
+
+void KernelLowering::lowerSumLeading(SumLeadingOp op) {
+  auto build = [this, op](Type result, FlatSymbolRefAttr accumulate) mutable {
+    return kernel::ReduceOp::create(builder, location, result, op.getInput(),
+                                    uint64_t(typeOf(op.getResult()).getNumElements()), accumulate);
+  };
+  define(
+      op.getResult(), [build](FlatSymbolRefAttr param) mutable { build({}, param); },
+      [&]() -> Value { return build(op.getType(), {}).getResult(); });
+}
+
+void KernelLowering::lowerEmbedding(EmbeddingOp op) {
+  auto gather =
+      kernel::GatherOp::create(builder, location, op->getResultTypes(), op.getTokens(),
+                               op.getTable(), ValueRange{}, builder.getDenseI32ArrayAttr({}));
+  buildEpilogue(gather.getEpilogue(), {});
+  replace(op, gather.getResults());
+}
+
+void KernelLowering::lowerEmbeddingGradient(EmbeddingGradientOp op) {
+  auto build = [this, op](Type result, FlatSymbolRefAttr accumulate) mutable {
+    return kernel::ScatterAddOp::create(builder, location, result, op.getGradient(), op.getTokens(),
+                                        uint64_t(typeOf(op.getResult()).getDimSize(0)), accumulate);
+  };
+  define(
+      op.getResult(), [build](FlatSymbolRefAttr param) mutable { build({}, param); },
+      [&]() -> Value { return build(op.getType(), {}).getResult(); });
+}
+
+void KernelLowering::lowerLayerNormGradient(LayerNormGradientOp op) {
+  RankedTensorType input = typeOf(op.getInput());
+  int64_t width = input.getShape().back(), rows = input.getNumElements() / width;
+  int64_t blocks = (rows + options.rowBlock - 1) / options.rowBlock;
+  auto partials = RankedTensorType::get({blocks, 2, width}, builder.getF32Type());
+  auto gradient = kernel::LayerNormGradientOp::create(
+      builder, location, TypeRange{input, partials}, op.getGradient(), op.getInput(), op.getScale(),
+      ValueRange{}, op.getEpsilonAttr(), builder.getDenseI32ArrayAttr({}));
+  buildEpilogue(gradient.getEpilogue(), {});
+  op.getInputGradient().replaceAllUsesWith(gradient.getResult(0));
+
+  // Row 0 of each block is of the scale, row 1 of the shift.
+  for (auto [place, result] : llvm::enumerate(op->getResults().drop_front())) {
+    if (result.use_empty())
+      continue;
+    auto half = RankedTensorType::get({blocks, 1, width}, builder.getF32Type());
+    Value sums = kernel::SliceOp::create(builder, location, half, gradient.getResults().back(),
+                                         /*axis=*/1, /*offset=*/uint64_t(place));
+    auto build = [this, sums, width](Type type, FlatSymbolRefAttr accumulate) {
+      return kernel::ReduceOp::create(builder, location, type, sums, uint64_t(width), accumulate);
+    };
+    define(
+        result, [build](FlatSymbolRefAttr param) { build({}, param); },
+        [&]() -> Value { return build(result.getType(), {}).getResult(); });
+  }
+}
+
+void KernelLowering::lowerCrossEntropyGradient(CrossEntropyGradientOp op) {
+  // The loss's scale is the same for every target: one entry that all rows share.
+  Value gradient = op.getGradient();
+  if (Value scalar = repeated.lookup(gradient))
+    gradient = scalar;
+  auto result = kernel::CrossEntropyGradientOp::create(
+      builder, location, op.getType(), gradient, op.getLogits(), op.getTargets(), op.getLse());
+  replace(op, result->getResults());
+}
+
+LogicalResult KernelLowering::lowerStructural(Operation *op) {
+  Operation *result = nullptr;
+  if (auto norm = dyn_cast<LayerNormOp>(op))
+    result = kernel::LayerNormOp::create(builder, location, norm.getType(), norm.getInput(),
+                                         norm.getScale(), norm.getShift(), norm.getEpsilonAttr());
+  else if (auto bmn = dyn_cast<BmnOp>(op))
+    result = kernel::NormalizeOp::create(builder, location, bmn.getType(), bmn.getInput(),
+                                         bmn.getBias());
+  else if (auto bmn = dyn_cast<BmnGradientOp>(op))
+    result = kernel::NormalizeGradientOp::create(builder, location, bmn.getType(),
+                                                 bmn.getGradient(), bmn.getInput(), bmn.getBias());
+  else if (auto loss = dyn_cast<CrossEntropyOp>(op))
+    result = kernel::CrossEntropyOp::create(builder, location, loss->getResultTypes(),
+                                            loss.getLogits(), loss.getTargets());
+  else if (auto argmax = dyn_cast<ArgmaxOp>(op))
+    result = kernel::ArgmaxOp::create(builder, location, argmax.getType(), argmax.getInput());
+  else if (auto concat = dyn_cast<ConcatOp>(op))
+    result = kernel::ConcatOp::create(builder, location, concat.getType(), concat.getLhs(),
+                                      concat.getRhs(), concat.getAxis());
+  else if (auto slice = dyn_cast<SliceOp>(op))
+    result = kernel::SliceOp::create(builder, location, slice.getType(), slice.getInput(),
+                                     slice.getAxis(), slice.getOffset());
+  if (!result)
+    return op->emitOpError("expected an op of the memformer dialect that kernels compute");
+  replace(op, result->getResults());
+  return success();
+}

@@ -1,0 +1,199 @@
+// The places of every value of one function, and its instructions.
+
+#include "passes/plan/FunctionPlan.h"
+
+#include "dialect/program/Arguments.h"
+#include "llvm/ADT/STLExtras.h"
+
+using namespace mlir;
+using namespace memformer;
+using program::AddressAttr;
+
+bool memformer::overlap(AddressAttr a, int64_t aBytes, AddressAttr b, int64_t bBytes) {
+  // Places of one space that move with the segment all move by its stride.
+  return a.getSpace() == b.getSpace() && a.getStride() == b.getStride() &&
+         a.getOffset() < b.getOffset() + bBytes && b.getOffset() < a.getOffset() + aBytes;
+}
+
+AddressAttr FunctionPlan::workspace(int64_t offset) const {
+  MLIRContext *context = function->getContext();
+  return AddressAttr::get(context, FlatSymbolRefAttr::get(context, "workspace"), offset, 0);
+}
+
+AddressAttr FunctionPlan::gradientOf(Operation *kernel) const {
+  FlatSymbolRefAttr param = program::accumulatedParameter(kernel);
+  MLIRContext *context = function->getContext();
+  return AddressAttr::get(context, FlatSymbolRefAttr::get(context, "gradients"),
+                          layout.offsets.lookup(param.getAttr()), 0);
+}
+
+FunctionPlan::FunctionPlan(func::FuncOp function, const ParameterLayout &layout,
+                           ArrayRef<AddressAttr> arguments, ArrayRef<Destination> results,
+                           int64_t base)
+    : function(function), layout(layout) {
+  MLIRContext *context = function->getContext();
+  for (auto [argument, place] : llvm::zip_equal(function.getArguments(), arguments))
+    places[argument] = place;
+  for (Operation &op : function.getBody().front().without_terminator()) {
+    if (auto load = dyn_cast<LoadParamOp>(op))
+      places[load.getResult()] =
+          AddressAttr::get(context, FlatSymbolRefAttr::get(context, "parameters"),
+                           layout.offsets.lookup(load.getParamAttr().getAttr()), 0);
+    else
+      ops.push_back(&op);
+  }
+  placeResults(results);
+  placeOthers(base);
+  planCopies(results);
+}
+
+// A destination may hold an argument until then: the gradient of a state enters a segment where
+// that of the state before leaves it.
+bool FunctionPlan::mayWriteAtOnce(Value value, const Destination &destination) {
+  Operation *op = value.getDefiningOp();
+  if (destination.when != program::When::Always || !op || places.contains(value))
+    return false;
+  int64_t bytes = program::bytesOf(value.getType());
+  for (Value argument : function.getArguments())
+    if (overlap(places.lookup(argument), program::bytesOf(argument.getType()), destination.address,
+                bytes))
+      for (Operation *user : argument.getUsers())
+        if (!user->isBeforeInBlock(op))
+          return false;
+  return true;
+}
+
+void FunctionPlan::placeResults(ArrayRef<Destination> results) {
+  ValueRange values = function.getBody().front().getTerminator()->getOperands();
+  for (auto [value, destination] : llvm::zip_equal(values, results)) {
+    bool atOnce = mayWriteAtOnce(value, destination);
+    if (atOnce)
+      places[value] = destination.address;
+    copied.push_back(!atOnce);
+  }
+}
+
+void FunctionPlan::placeOthers(int64_t base) {
+  DenseMap<Operation *, int64_t> numbers;
+  for (auto [number, op] : llvm::enumerate(ops))
+    numbers[op] = int64_t(number);
+  // Copies come after the last op, all at one time.
+  numbers[function.getBody().front().getTerminator()] = int64_t(ops.size());
+
+  SmallVector<Buffer> buffers;
+  SmallVector<Value> values;
+  for (Operation *op : ops)
+    for (Value result : op->getResults()) {
+      if (places.contains(result))
+        continue;
+      Buffer buffer;
+      buffer.bytes = program::bytesOf(result.getType());
+      buffer.first = buffer.last = numbers[op];
+      for (Operation *user : result.getUsers())
+        buffer.last = std::max(buffer.last, numbers[user]);
+      buffers.push_back(buffer);
+      values.push_back(result);
+    }
+  workspaceBytes = allocate(buffers, base);
+  for (auto [buffer, value] : llvm::zip_equal(buffers, values))
+    places[value] = workspace(buffer.offset);
+}
+
+void FunctionPlan::planCopies(ArrayRef<Destination> results) {
+  SmallVector<Copy> staged;
+  ValueRange values = function.getBody().front().getTerminator()->getOperands();
+  for (auto [i, value] : llvm::enumerate(values)) {
+    AddressAttr from = places.lookup(value);
+    const Destination &destination = results[i];
+    if (!copied[i] || from == destination.address)
+      continue;
+    int64_t bytes = program::alignedBytes(program::bytesOf(value.getType()));
+    // What another copy overwrites is first taken out of its way.
+    bool overwritten = llvm::any_of(llvm::enumerate(results), [&, i = i, from](auto other) {
+      size_t j = other.index();
+      return j != i && copied[j] &&
+             overlap(other.value().address, program::bytesOf(values[j].getType()), from, bytes);
+    });
+    if (overwritten) {
+      AddressAttr aside = workspace(workspaceBytes);
+      workspaceBytes += bytes;
+      copies.push_back({aside, from, bytes, program::When::Always, value});
+      from = aside;
+    }
+    staged.push_back({destination.address, from, bytes, destination.when, value});
+  }
+  copies.append(staged);
+}
+
+void FunctionPlan::build(OpBuilder &builder, KernelTable &kernels) {
+  for (Operation *op : ops) {
+    SmallVector<Attribute> addresses;
+    for (const program::KernelArgument &argument : program::argumentsOf(op))
+      addresses.push_back(argument.operand  ? places.lookup(argument.operand)
+                          : argument.result ? places.lookup(argument.result)
+                                            : gradientOf(op));
+    program::DispatchOp::create(builder, op->getLoc(), kernels.get(op),
+                                builder.getArrayAttr(addresses));
+  }
+  for (const Copy &copy : copies)
+    program::CopyOp::create(builder, function.getLoc(), copy.to, copy.from, uint64_t(copy.bytes),
+                            copy.when);
+}
+
+namespace {
+
+// What lies where, as far as it is whole.
+class Contents {
+public:
+  void write(AddressAttr place, int64_t bytes, Value value) {
+    llvm::erase_if(entries, [&](const Entry &entry) {
+      return overlap(entry.place, entry.bytes, place, bytes);
+    });
+    entries.push_back({place, bytes, value});
+  }
+  bool holds(AddressAttr place, Value value) const {
+    return llvm::any_of(
+        entries, [&](const Entry &entry) { return entry.place == place && entry.value == value; });
+  }
+
+private:
+  struct Entry {
+    AddressAttr place;
+    int64_t bytes;
+    Value value;
+  };
+  SmallVector<Entry> entries;
+};
+
+} // namespace
+
+LogicalResult FunctionPlan::check() {
+  Contents contents;
+  for (auto [value, place] : places)
+    if (isa<BlockArgument>(value) || isa<LoadParamOp>(value.getDefiningOp()))
+      contents.write(place, program::bytesOf(value.getType()), value);
+  for (Operation *op : ops) {
+    for (Value operand : op->getOperands()) {
+      if (!contents.holds(places.lookup(operand), operand))
+        return op->emitOpError("expected an operand at ")
+               << places.lookup(operand) << ", which holds something else: the plan is wrong";
+      for (Value result : op->getResults())
+        if (overlap(places.lookup(result), program::bytesOf(result.getType()),
+                    places.lookup(operand), program::bytesOf(operand.getType())))
+          return op->emitOpError("expected a result apart from the operands, but it lies at ")
+                 << places.lookup(result) << ": the plan is wrong";
+    }
+    for (Value result : op->getResults())
+      contents.write(places.lookup(result), program::bytesOf(result.getType()), result);
+    for (Value result : op->getResults())
+      if (!contents.holds(places.lookup(result), result))
+        return op->emitOpError("expected results apart from each other: the plan is wrong");
+  }
+  for (const Copy &copy : copies) {
+    if (!contents.holds(copy.from, copy.value))
+      return function.emitOpError("expected a result at ")
+             << copy.from << ", which holds something else: the plan is wrong";
+    contents.write(copy.to, copy.bytes, copy.value);
+  }
+  return success();
+}

@@ -1,0 +1,59 @@
+// RUN: memformer-opt %s -program-verify -split-input-file -verify-diagnostics
+
+program.space @parameters "parameters" bytes 64
+program.space @workspace "workspace" bytes 192
+program.kernel @cut attributes {flops = 0 : i64, bytes = 32 : i64} {
+^bb0(%x: tensor<5xf32>):
+  %y = kernel.slice %x axis 0 offset 2 : (tensor<5xf32>) -> tensor<3xf32>
+  program.return %y : tensor<3xf32>
+}
+program.kernel @join attributes {flops = 0 : i64, bytes = 48 : i64} {
+^bb0(%a: tensor<3xf32>, %b: tensor<3xf32>):
+  %y = kernel.concat %a, %b axis 0 : (tensor<3xf32>, tensor<3xf32>) -> tensor<6xf32>
+  program.return %y : tensor<6xf32>
+}
+program.function @right {
+  program.dispatch @cut [#program.address<@parameters, 0>, #program.address<@workspace, 0>]
+  program.copy <@workspace, 64> from <@workspace, 0> bytes 64
+  program.dispatch @join [#program.address<@workspace, 0>, #program.address<@workspace, 64>, #program.address<@workspace, 128>]
+}
+program.function @unwritten {
+  program.dispatch @cut [#program.address<@parameters, 0>, #program.address<@workspace, 0>]
+  // expected-error@+1 {{expected argument 1 at #program.address<@workspace, 64> to have been written before}}
+  program.dispatch @join [#program.address<@workspace, 0>, #program.address<@workspace, 64>, #program.address<@workspace, 128>]
+}
+
+// -----
+program.space @workspace "workspace" bytes 192
+program.kernel @join attributes {flops = 0 : i64, bytes = 48 : i64} {
+^bb0(%a: tensor<3xf32>, %b: tensor<3xf32>):
+  %y = kernel.concat %a, %b axis 0 : (tensor<3xf32>, tensor<3xf32>) -> tensor<6xf32>
+  program.return %y : tensor<6xf32>
+}
+program.function @overlap {
+  program.fill <@workspace, 0> bytes 128
+  // expected-error@+1 {{expected argument 2, which is written, apart from the others, but it overlaps argument 1 at #program.address<@workspace, 64>}}
+  program.dispatch @join [#program.address<@workspace, 0>, #program.address<@workspace, 64>, #program.address<@workspace, 64>]
+}
+
+// -----
+// A loop may run for no segment, and a copy for none but the last.
+program.space @workspace "workspace" bytes 128
+program.function @conditional {
+  program.loop outputs [] {
+    program.fill <@workspace, 0> bytes 64
+    program.copy <@workspace, 64> from <@workspace, 0> bytes 64 {when = 2 : i32}
+    // expected-error@+1 {{expected #program.address<@workspace, 64> to have been written before it is copied}}
+    program.copy <@workspace, 0> from <@workspace, 64> bytes 64
+  }
+}
+
+// -----
+program.space @workspace "workspace" bytes 128
+program.function @loop {
+  program.loop outputs [] {
+    program.fill <@workspace, 0> bytes 64
+  }
+  // expected-error@+1 {{expected #program.address<@workspace, 0> to have been written before it is copied}}
+  program.copy <@workspace, 64> from <@workspace, 0> bytes 64
+}
