@@ -1,0 +1,279 @@
+// Attention and its gradient against double loops: causal, self column, dropout, normalised rows.
+
+#include "test/codegen/kernel_harness.h"
+
+#include <algorithm>
+#include <cmath>
+#include <gtest/gtest.h>
+
+using namespace memformer::testing;
+
+namespace {
+
+struct Form {
+  const char *name;
+  bool causal = false, self = false, dropout = false, normalize = false, bias = false;
+};
+
+struct Size {
+  int64_t batch, queries, keys, heads, width;
+  int64_t columns() const { return heads * width; }
+};
+
+constexpr double probability = 0.25;
+constexpr uint32_t stream = 5;
+constexpr int32_t key0 = 123, key1 = -456;
+
+// The generator of dropout, in plain integers.
+uint32_t mix(uint32_t x) {
+  x = (x ^ (x >> 16)) * 0x7feb352dU;
+  x = (x ^ (x >> 15)) * 0x846ca68bU;
+  return x ^ (x >> 16);
+}
+bool kept(uint32_t entry) {
+  uint32_t spread = stream * 0x9e3779b9U;
+  uint32_t a = mix(uint32_t(key0) + spread), b = mix((uint32_t(key1) + spread) ^ a);
+  return mix(mix(entry + a) ^ b) >= uint32_t(std::ldexp(probability, 32));
+}
+
+// Sums in double with the sums of their terms' magnitudes, which bound the error.
+struct Sums {
+  explicit Sums(int64_t entries) : values(size_t(entries)), magnitudes(size_t(entries)) {}
+  void add(int64_t at, double value, double magnitude) {
+    values[size_t(at)] += value;
+    magnitudes[size_t(at)] += magnitude;
+  }
+  Expected within(double relative) const {
+    return {values, relative * *std::max_element(magnitudes.begin(), magnitudes.end())};
+  }
+  std::vector<double> values, magnitudes;
+};
+
+struct Inputs {
+  Tensor query, key, value, selfKey, selfValue, bias, gradient, dropoutKey;
+  double scale;
+};
+
+Inputs inputsOf(const Size &s) {
+  std::vector<int64_t> queries = {s.batch, s.queries, s.columns()},
+                       keys = {s.batch, s.keys, s.columns()};
+  Inputs in{
+      uniform(queries, 1, -2, 2), uniform(keys, 2, -2, 2), uniform(keys, 3),
+      uniform(queries, 4, -2, 2), uniform(queries, 5),     uniform({s.queries, s.columns()}, 6),
+      uniform(queries, 7),        zeros({2}, true),        0};
+  in.dropoutKey.ints = {key0, key1};
+  in.scale = double(float(1 / std::sqrt(double(s.width))));
+  return in;
+}
+
+// Everything that the two kernels compute.
+struct Reference {
+  Reference(const Form &form, const Size &s, const Inputs &in);
+
+  Sums result, lse, normalized, query, key, value, selfKey, selfValue;
+  /// Relative to the sums of magnitudes.
+  double error;
+};
+
+Reference::Reference(const Form &form, const Size &s, const Inputs &in)
+    : result(in.query.entries()), lse(s.batch * s.heads * s.queries),
+      normalized(in.query.entries()), query(in.query.entries()), key(in.key.entries()),
+      value(in.key.entries()), selfKey(in.query.entries()), selfValue(in.query.entries()) {
+  double largestScore = 0;
+  int64_t d = s.columns();
+  for (int64_t b = 0; b < s.batch; ++b)
+    for (int64_t h = 0; h < s.heads; ++h)
+      for (int64_t i = 0; i < s.queries; ++i) {
+        int64_t q = (b * s.queries + i) * d + h * s.width, row = (b * s.heads + h) * s.queries + i;
+        // Columns: the query's own (−1) first, then the keys that it sees.
+        int64_t begin = form.self ? -1 : 0;
+        int64_t end = form.causal ? std::min(s.keys, i + 1) : s.keys;
+        auto place = [&](int64_t j) { return j < 0 ? q : (b * s.keys + j) * d + h * s.width; };
+        auto keyOf = [&](int64_t j, int64_t c) {
+          return j < 0 ? in.selfKey[q + c] : in.key[place(j) + c];
+        };
+        auto valueOf = [&](int64_t j, int64_t c) {
+          return j < 0 ? in.selfValue[q + c] : in.value[place(j) + c];
+        };
+        std::vector<double> scores;
+        for (int64_t j = begin; j < end; ++j) {
+          double sum = 0, magnitude = 0;
+          for (int64_t c = 0; c < s.width; ++c) {
+            sum += in.query[q + c] * keyOf(j, c);
+            magnitude += std::abs(in.query[q + c] * keyOf(j, c));
+          }
+          scores.push_back(sum * in.scale);
+          largestScore = std::max(largestScore, magnitude * in.scale);
+        }
+        double top = *std::max_element(scores.begin(), scores.end()), total = 0;
+        for (double score : scores)
+          total += std::exp(score - top);
+        double log = top + std::log(total);
+        lse.add(row, log, 1);
+        double delta = 0, deltaMagnitude = 0;
+        auto weight = [&](int64_t j) { return std::exp(scores[size_t(j - begin)] - log); };
+        auto mask = [&](int64_t j) {
+          if (!form.dropout)
+            return 1.0;
+          return kept(uint32_t(row * s.keys + j)) ? 1 / (1 - probability) : 0.0;
+        };
+        for (int64_t j = begin; j < end; ++j)
+          for (int64_t c = 0; c < s.width; ++c) {
+            double term = weight(j) * mask(j) * valueOf(j, c), g = in.gradient[q + c];
+            result.add(q + c, term, std::abs(term));
+            delta += g * term;
+            deltaMagnitude += std::abs(g * term);
+          }
+        for (int64_t j = begin; j < end; ++j) {
+          double product = 0, magnitude = 0, p = weight(j);
+          for (int64_t c = 0; c < s.width; ++c) {
+            product += in.gradient[q + c] * valueOf(j, c);
+            magnitude += std::abs(in.gradient[q + c] * valueOf(j, c));
+          }
+          double ds = p * (mask(j) * product - delta) * in.scale;
+          double size = p * (mask(j) * magnitude + deltaMagnitude) * in.scale;
+          for (int64_t c = 0; c < s.width; ++c) {
+            query.add(q + c, ds * keyOf(j, c), size * std::abs(keyOf(j, c)));
+            Sums &ofKey = j < 0 ? selfKey : key, &ofValue = j < 0 ? selfValue : value;
+            double entry = in.query[q + c], term = p * mask(j) * in.gradient[q + c];
+            ofKey.add(place(j) + c, ds * entry, size * std::abs(entry));
+            ofValue.add(place(j) + c, term, std::abs(term));
+          }
+        }
+      }
+  for (int64_t r = 0; r < s.batch * s.queries; ++r) {
+    double square = 0;
+    std::vector<double> row;
+    for (int64_t c = 0; c < d; ++c) {
+      double bias = form.bias ? in.bias[r % s.queries * d + c] : 0;
+      row.push_back(result.values[size_t(r * d + c)] + bias);
+      square += row.back() * row.back();
+    }
+    for (int64_t c = 0; c < d; ++c)
+      normalized.add(r * d + c, row[size_t(c)] / std::sqrt(square),
+                     1 + std::abs(1 / std::sqrt(square)));
+  }
+  // A probability is off by the errors of its score and of lse (w + 8 roundings of sums of that
+  // magnitude each), the rest by the roundings of sums over columns, keys and queries.
+  error =
+      (2 * double(s.width + 8) * (1 + largestScore) + double(s.width + s.keys + s.queries + 64)) *
+      roundoff;
+}
+
+std::string signature(const std::vector<Tensor> &operands, const std::vector<Tensor> &results) {
+  std::string text = " : (";
+  for (size_t i = 0; i < operands.size(); ++i)
+    text += (i ? ", " : "") + operands[i].type();
+  text += ") -> (";
+  for (size_t i = 0; i < results.size(); ++i)
+    text += (i ? ", " : "") + results[i].type();
+  return text + ")";
+}
+
+// What both kernels have in common after their first operands.
+std::string optional(const Form &form, const Size &s, const Inputs &in,
+                     std::vector<Tensor> &operands, bool withBias) {
+  std::string text;
+  auto add = [&](const Tensor &operand) {
+    operands.push_back(operand);
+    return "%" + std::to_string(operands.size() - 1);
+  };
+  if (form.self) {
+    std::string first = add(in.selfKey);
+    text += " self(" + first + ", " + add(in.selfValue) + ")";
+  }
+  if (withBias)
+    text += " bias(" + add(in.bias) + ")";
+  if (form.dropout)
+    text += " dropout " + add(in.dropoutKey);
+  char scale[64];
+  std::snprintf(scale, sizeof scale, "%.17e", in.scale);
+  return text + " heads " + std::to_string(s.heads) + " scale " + scale +
+         (form.causal ? " causal" : "");
+}
+
+std::string nameOf(const Form &form, const Size &s) {
+  return std::string(form.name) + " batch " + std::to_string(s.batch) + " queries " +
+         std::to_string(s.queries) + " keys " + std::to_string(s.keys) + " heads " +
+         std::to_string(s.heads) + " width " + std::to_string(s.width);
+}
+
+const char *const dropoutAttributes = "probability = 0.25 : f64, stream = 5 : i32";
+
+void checkForward(const Form &form, const Size &s, const Inputs &in, const Reference &reference) {
+  std::vector<Tensor> operands = {in.query, in.key, in.value};
+  std::vector<Tensor> results = {in.query, zeros({s.batch, s.heads, s.queries})};
+  if (form.normalize)
+    results.push_back(in.query);
+  std::string body = "kernel.attention %0, %1, %2" + optional(form, s, in, operands, form.bias);
+  body += form.normalize ? " normalize" : "";
+  body += form.dropout ? std::string(" {") + dropoutAttributes + "}" : "";
+  body += signature(operands, results);
+  size_t first = operands.size();
+  check({nameOf(form, s), body, operands, {}, results, [&](const std::vector<Tensor> &) {
+           std::vector<std::pair<size_t, Expected>> compared = {
+               {first, reference.result.within(reference.error)},
+               {first + 1, reference.lse.within(reference.error * 4)}};
+           if (form.normalize)
+             compared.push_back({first + 2, reference.normalized.within(reference.error)});
+           return compared;
+         }});
+}
+
+void checkGradient(const Form &form, const Size &s, const Inputs &in, const Reference &reference) {
+  Tensor result = in.query, lse = zeros({s.batch, s.heads, s.queries});
+  for (size_t i = 0; i < result.floats.size(); ++i)
+    result.floats[i] = float(reference.result.values[i]);
+  for (size_t i = 0; i < lse.floats.size(); ++i)
+    lse.floats[i] = float(reference.lse.values[i]);
+  std::vector<Tensor> operands = {in.gradient, in.query, in.key, in.value, result, lse};
+  std::vector<Tensor> results = {in.query, in.key, in.key};
+  if (form.self)
+    results.insert(results.end(), {in.query, in.query});
+  std::string body =
+      "kernel.attention_gradient %0, %1, %2, %3, %4, %5" + optional(form, s, in, operands, false);
+  body += std::string(" {resultSegmentSizes = array<i32: 1, 1, 1, ") +
+          (form.self ? "1, 1>" : "0, 0>") + (form.dropout ? ", " : "") +
+          (form.dropout ? dropoutAttributes : "") + "}" + signature(operands, results);
+  size_t first = operands.size();
+  check({nameOf(form, s) + ", gradient",
+         body,
+         operands,
+         {},
+         results,
+         [&](const std::vector<Tensor> &) {
+           std::vector<std::pair<size_t, Expected>> compared = {
+               {first, reference.query.within(reference.error)},
+               {first + 1, reference.key.within(reference.error)},
+               {first + 2, reference.value.within(reference.error)}};
+           if (form.self) {
+             compared.push_back({first + 3, reference.selfKey.within(reference.error)});
+             compared.push_back({first + 4, reference.selfValue.within(reference.error)});
+           }
+           return compared;
+         }});
+}
+
+class Attention : public ::testing::TestWithParam<Form> {};
+
+TEST_P(Attention, OddShapes) {
+  for (const Size &size :
+       {Size{1, 1, 1, 1, 1}, Size{2, 3, 3, 2, 5}, Size{1, 17, 17, 3, 1}, Size{2, 33, 33, 1, 7},
+        Size{1, 5, 257, 2, 16}, Size{1, 70, 1, 1, 33}, Size{1, 20, 300, 1, 50}}) {
+    Inputs in = inputsOf(size);
+    Reference reference(GetParam(), size, in);
+    checkForward(GetParam(), size, in, reference);
+    if (!GetParam().normalize)
+      checkGradient(GetParam(), size, in, reference);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Forms, Attention,
+    ::testing::Values(Form{.name = "plain"}, Form{.name = "causal", .causal = true},
+                      Form{.name = "self", .self = true},
+                      Form{.name = "dropout", .causal = true, .dropout = true},
+                      Form{.name = "normalized", .self = true, .normalize = true, .bias = true}),
+    [](const auto &info) { return std::string(info.param.name); });
+
+} // namespace
