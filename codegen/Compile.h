@@ -1,0 +1,32 @@
+// From the program level to an artifact.
+
+#ifndef MEMFORMER_CODEGEN_COMPILE_H
+#define MEMFORMER_CODEGEN_COMPILE_H
+
+#include "codegen/host/HostTarget.h"
+#include "mlir/IR/BuiltinOps.h"
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace memformer {
+
+struct CompileOptions {
+  /// Who compiles: "memformer-compile 0.1.0".
+  std::string producer;
+  /// The text of the TOML file, or "" for a model given as IR.
+  std::string configuration;
+  /// 0: as many as there are cores.
+  unsigned threads = 0;
+};
+
+/// The bytes of an artifact with the program's kernels compiled for a CPU. Failures are diagnostics
+/// at the program or at the kernel.
+mlir::FailureOr<std::vector<std::byte>> compileArtifact(mlir::ModuleOp program,
+                                                        const host::HostTarget &target,
+                                                        const CompileOptions &options);
+
+} // namespace memformer
+
+#endif

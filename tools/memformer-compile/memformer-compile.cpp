@@ -1,0 +1,208 @@
+// memformer-compile: a model, as a configuration or as IR, to an artifact or any level before it.
+
+#include "codegen/Compile.h"
+#include "codegen/host/Compile.h"
+#include "frontend/Model.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+#include "passes/Pipelines.h"
+#include "passes/Register.h"
+#include "runtime/file.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace memformer;
+namespace cl = llvm::cl;
+
+namespace {
+
+// In the order of compilation.
+enum class Level { Model, Replay, Schedule, Kernels, Program, MLIR, LLVM, Assembly, Artifact };
+
+struct Settings {
+  std::string input, output, target, cpu;
+  int64_t batch;
+  ScheduleKind schedule;
+  Level level;
+  unsigned threads;
+  std::vector<std::string> overrides;
+};
+
+Settings parseCommandLine(int argc, char **argv) {
+  // LLVM's own options have names that clash with these, and are no business of a user.
+  cl::ResetCommandLineParser();
+  cl::opt<std::string> input(cl::Positional, cl::Required, cl::desc("MODEL.{toml,mlir}"));
+  cl::opt<std::string> output("o", cl::value_desc("file"), cl::init("-"),
+                              cl::desc("where to write; '-' prints (not an artifact)"));
+  cl::opt<std::string> target("target", cl::init("host"), cl::desc("what to compile for: host"));
+  cl::opt<std::string> cpu("cpu", cl::init("native"),
+                           cl::desc("the CPU at hand (native), or LLVM's name of another"));
+  cl::opt<int64_t> batch("batch", cl::init(0), cl::desc("rows of a batch [the configuration's]"));
+  cl::opt<ScheduleKind> schedule(
+      "schedule", cl::init(ScheduleKind::Mrbp), cl::desc("what the forward traversal saves:"),
+      cl::values(
+          clEnumValN(ScheduleKind::Bptt, "bptt", "everything that the gradient reads"),
+          clEnumValN(ScheduleKind::Checkpoint, "checkpoint", "the state; every node is computed"),
+          clEnumValN(ScheduleKind::Mrbp, "mrbp",
+                     "the state; only what the next state needs is computed (default)")));
+  cl::opt<Level> level(
+      "emit", cl::init(Level::Artifact), cl::desc("the level to stop at:"),
+      cl::values(clEnumValN(Level::Model, "model", "the model as IR"),
+                 clEnumValN(Level::Replay, "replay", "with the reverse traversal of a segment"),
+                 clEnumValN(Level::Schedule, "schedule", "functions with their saved values"),
+                 clEnumValN(Level::Kernels, "kernels", "fused kernels on tensors"),
+                 clEnumValN(Level::Program, "program", "dispatches with every byte's place"),
+                 clEnumValN(Level::MLIR, "mlir", "each kernel in vector ops"),
+                 clEnumValN(Level::LLVM, "llvm", "each kernel in LLVM IR, optimised"),
+                 clEnumValN(Level::Assembly, "assembly", "each kernel in assembly"),
+                 clEnumValN(Level::Artifact, "artifact", "the artifact (default)")));
+  cl::opt<unsigned> threads("threads", cl::init(0),
+                            cl::desc("threads of the compiler [all cores]"));
+  cl::list<std::string> overrides("set", cl::value_desc("section.key=value"),
+                                  cl::desc("changes the configuration"));
+  cl::ParseCommandLineOptions(argc, argv, "memformer-compile: compiles a model to an artifact\n");
+  Settings settings{input, output, target, cpu, batch, schedule, level, threads, overrides};
+  // These end here, and the linker goes through all options that it finds.
+  cl::ResetCommandLineParser();
+  return settings;
+}
+
+constexpr int userError = 1;
+
+int fail(const llvm::Twine &message) {
+  llvm::errs() << "error: " << message << "\n";
+  return userError;
+}
+
+void printDiagnostic(Diagnostic &diagnostic) {
+  auto print = [](Diagnostic &one, StringRef kind) {
+    if (auto place = one.getLocation()->findInstanceOf<FileLineColLoc>())
+      llvm::errs() << place.getFilename().getValue() << ":" << place.getLine() << ":"
+                   << place.getColumn() << ": ";
+    llvm::errs() << kind << ": " << one << "\n";
+  };
+  switch (diagnostic.getSeverity()) {
+  case DiagnosticSeverity::Error:
+    print(diagnostic, "error");
+    break;
+  case DiagnosticSeverity::Warning:
+    print(diagnostic, "warning");
+    break;
+  default:
+    print(diagnostic, "note");
+  }
+  for (Diagnostic &note : diagnostic.getNotes())
+    print(note, "note");
+}
+
+// The passes up to a level, Program at most.
+void buildPipeline(OpPassManager &passes, const Settings &settings,
+                   const host::HostTarget &target) {
+  Level level = settings.level;
+  if (level == Level::Model)
+    return;
+  if (level == Level::Replay) {
+    passes.addPass(createExpandPass());
+    passes.addPass(createCanonicalizerPass());
+    passes.addPass(createCSEPass());
+    passes.addPass(createDifferentiatePass());
+    return;
+  }
+  ScheduleOptions scheduleOptions;
+  scheduleOptions.schedule = settings.schedule;
+  buildSchedulePipeline(passes, scheduleOptions);
+  if (level == Level::Schedule)
+    return;
+  KernelOptions kernelOptions;
+  kernelOptions.panelWidth = target.panelWidth();
+  buildKernelPipeline(passes, kernelOptions);
+  if (level != Level::Kernels)
+    buildProgramPipeline(passes, ProgramOptions());
+}
+
+FailureOr<std::string> printKernels(ModuleOp program, const Settings &settings,
+                                    const host::HostTarget &target) {
+  SmallVector<program::KernelOp> kernels(program.getOps<program::KernelOp>());
+  host::Stage stage = settings.level == Level::MLIR   ? host::Stage::MLIR
+                      : settings.level == Level::LLVM ? host::Stage::LLVM
+                                                      : host::Stage::Assembly;
+  auto compiled = host::compileKernels(kernels, target, stage, settings.threads);
+  if (failed(compiled))
+    return failure();
+  std::string text;
+  for (const host::CompiledKernel &kernel : *compiled)
+    text += kernel.code + "\n";
+  return text;
+}
+
+int write(const std::string &output, std::string_view bytes) {
+  if (output == "-") {
+    llvm::outs() << bytes;
+    llvm::outs().flush();
+    if (!llvm::outs().has_error())
+      return 0;
+    std::string message = llvm::outs().error().message();
+    llvm::outs().clear_error();
+    return fail("cannot write to standard output: " + message);
+  }
+  if (auto written = writeFileAtomically(output, bytes); !written)
+    return fail(written.error().message);
+  return 0;
+}
+
+int compile(const Settings &settings) {
+  if (settings.target != "host")
+    return fail("expected --target to be host, but got '" + settings.target + "'");
+  if (settings.batch < 0)
+    return fail("expected --batch to be at least 1, but got " + llvm::Twine(settings.batch));
+  if (settings.level == Level::Artifact && settings.output == "-")
+    return fail("expected -o FILE for the artifact");
+  llvm::Expected<host::HostTarget> target = host::HostTarget::get(settings.cpu);
+  if (!target)
+    return fail(llvm::toString(target.takeError()));
+
+  DialectRegistry registry;
+  registerDialects(registry);
+  MLIRContext context(registry);
+  context.getDiagEngine().registerHandler([](Diagnostic &diagnostic) {
+    printDiagnostic(diagnostic);
+    return success();
+  });
+  loadModelDialects(context);
+  FailureOr<Model> model = loadModel(context, settings.input, settings.batch, settings.overrides);
+  if (failed(model))
+    return userError;
+  PassManager passes(&context);
+  buildPipeline(passes, settings, *target);
+  if (failed(passes.run(*model->module)))
+    return userError;
+
+  if (settings.level <= Level::Program) {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    model->module->print(stream);
+    return write(settings.output, text + "\n");
+  }
+  if (settings.level != Level::Artifact) {
+    FailureOr<std::string> text = printKernels(*model->module, settings, *target);
+    return failed(text) ? userError : write(settings.output, *text);
+  }
+  CompileOptions options;
+  options.producer = "memformer-compile " MEMFORMER_VERSION;
+  options.configuration = model->configuration.text;
+  options.threads = settings.threads;
+  FailureOr<std::vector<std::byte>> artifact = compileArtifact(*model->module, *target, options);
+  if (failed(artifact))
+    return userError;
+  return write(settings.output,
+               {reinterpret_cast<const char *>(artifact->data()), artifact->size()});
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  return compile(parseCommandLine(argc, argv));
+}
