@@ -28,9 +28,8 @@ private:
   void allocate();
   void normalizeRows();
   void copyA(Value k, Value depth);
-  void copyB(Value k, Value depth);
   void forEachStrip(function_ref<void(Value, const Strip &)> body);
-  Matrix tileOfA(Value tile, Value row, Value k);
+  Matrix tileOfA(Value row, Value k);
   Matrix stripOfB(Value index, Value k, const Strip &strip, int64_t &loaded);
   void multiply(Value k, Value depth);
   void finishTile(ArrayRef<Value> sums, Value row, int64_t rows, Value column, const Strip &strip);
@@ -51,11 +50,11 @@ private:
   /// A and B in place, flat.
   Matrix a;
   Value b;
-  /// Rows of A normalised or copied: [rows of the block, pitch], or where A is transposed
-  /// [tiles, depth, pitch]. B copied: [strips, depth, pitch].
-  Value scratchA, scratchB;
-  int64_t pitchA = 0, pitchB = 0;
-  /// Partial sums [strips of the block, rows of the block, pitchB]; sums of one tile.
+  /// Rows of A normalised or copied: [rows of the block, pitchA].
+  Value scratchA;
+  /// Entries of a row of scratch: of A, and of sums (a strip's lanes).
+  int64_t pitchA = 0, pitch = 0;
+  /// Partial sums [strips of the block, rows of the block, pitch]; sums of one tile [rows, pitch].
   Value partial, tileScratch;
   /// The results, [m, n] each.
   SmallVector<Value> results;
@@ -71,25 +70,17 @@ void GemmEmitter::allocate() {
   for (Value result : ArrayRef(arguments.results).take_front(products))
     results.push_back(e.matrix(result, plan.m, plan.n));
 
-  pitchB = plan.strip.vectors() * e.lanes;
+  pitch = plan.strip.vectors() * e.lanes;
   int64_t rows = plan.rowsOfBlock();
   // One line more than the row: rows then begin in different cache sets.
-  if (plan.normalized)
-    pitchA = padded(plan.k, e.lanes) + e.lanes;
-  else
-    pitchA = plan.transposeA ? padded(plan.tiles.size + 1, e.lanes)
-                             : padded(plan.depth, e.lanes) + e.lanes;
-  if (plan.normalized)
+  if (plan.normalized || plan.copiesA()) {
+    pitchA = padded(plan.normalized ? plan.k : plan.depth, e.lanes) + e.lanes;
     scratchA = e.scratch({rows * pitchA});
-  else if (plan.copiesA())
-    scratchA =
-        e.scratch({plan.transposeA ? plan.tilesPerBlock * plan.depth * pitchA : rows * pitchA});
-  if (plan.copiesB())
-    scratchB = e.scratch({plan.stripsPerBlock * plan.depth * pitchB});
+  }
   if (plan.stepped())
-    partial = e.scratch({plan.stripsPerBlock * rows * pitchB});
+    partial = e.scratch({plan.stripsPerBlock * rows * pitch});
   else if (!plainEpilogue())
-    tileScratch = e.scratch({(plan.tiles.size + 1) * pitchB});
+    tileScratch = e.scratch({(plan.tiles.size + 1) * pitch});
 }
 
 // The epilogue hands on what it is given.
@@ -122,23 +113,6 @@ void GemmEmitter::normalizeRows() {
 }
 
 void GemmEmitter::copyA(Value k, Value depth) {
-  if (plan.transposeA) {
-    plan.tiles.forEach(e, firstTile, lastTile, [&](Value tile, Value row, int64_t rows) {
-      Matrix to = tileOfA(tile, row, k);
-      Matrix from = a.from(e, row, k);
-      e.loop(zero, depth, 1, [&](Value ahead) {
-        for (int64_t i = 0; i < rows; i += e.lanes) {
-          int64_t active = std::min(e.lanes, rows - i);
-          Value entries = e.load(
-              from.buffer,
-              e.addIndex(e.addIndex(from.offset, e.mulIndex(ahead, from.columnStride)), i), active);
-          e.store(entries, to.buffer,
-                  e.addIndex(e.addIndex(to.offset, e.mulIndex(ahead, to.columnStride)), i));
-        }
-      });
-    });
-    return;
-  }
   e.loop(firstRow, lastRow, 1, [&](Value row) {
     Matrix from = a.from(e, row, k);
     Matrix to{scratchA, zero, pitchA, 1};
@@ -154,20 +128,6 @@ void GemmEmitter::copyA(Value k, Value depth) {
   });
 }
 
-void GemmEmitter::copyB(Value k, Value depth) {
-  forEachStrip([&](Value index, const Strip &strip) {
-    Matrix from{b, e.mulIndex(index, plan.strip.columns), plan.n, 1};
-    int64_t loaded;
-    Matrix to = stripOfB(index, k, strip, loaded);
-    e.loop(zero, depth, 1, [&](Value row) {
-      Value source = e.addIndex(k, row);
-      for (int64_t v = 0; v < strip.vectors(); ++v)
-        to.store(e, from.load(e, source, e.index(v * e.lanes), strip.active(v)), row,
-                 e.index(v * e.lanes), e.lanes);
-    });
-  });
-}
-
 void GemmEmitter::forEachStrip(function_ref<void(Value, const Strip &)> body) {
   e.loop(firstStrip, e.minIndex(lastStrip, plan.fullStrips), 1,
          [&](Value index) { body(index, plan.strip); });
@@ -179,24 +139,15 @@ void GemmEmitter::forEachStrip(function_ref<void(Value, const Strip &)> body) {
 }
 
 // A from a tile's first row and column k, wherever it lies.
-Matrix GemmEmitter::tileOfA(Value tile, Value row, Value k) {
+Matrix GemmEmitter::tileOfA(Value row, Value k) {
   if (!scratchA)
     return a.from(e, row, k);
-  if (plan.transposeA) {
-    Value local = distance(e, firstTile, tile);
-    return {scratchA, e.mulIndex(local, plan.depth * pitchA), 1, pitchA};
-  }
   Matrix rows{scratchA, zero, pitchA, 1};
   return rows.from(e, distance(e, firstRow, row), plan.normalized ? k : zero);
 }
 
 Matrix GemmEmitter::stripOfB(Value index, Value k, const Strip &strip, int64_t &loaded) {
   loaded = strip.columns;
-  if (scratchB) {
-    loaded = strip.vectors() * e.lanes;
-    Value local = distance(e, firstStrip, index);
-    return {scratchB, e.mulIndex(local, plan.depth * pitchB), pitchB, 1};
-  }
   if (!plan.packed)
     return Matrix{b, e.mulIndex(index, plan.strip.columns), plan.n, 1}.from(e, k, zero);
   loaded = plan.strip.columns;
@@ -210,19 +161,18 @@ void GemmEmitter::multiply(Value k, Value depth) {
   forEachStrip([&](Value index, const Strip &strip) {
     int64_t loaded;
     Matrix stripB = stripOfB(index, k, strip, loaded);
-    plan.tiles.forEach(e, firstTile, lastTile, [&](Value tile, Value row, int64_t rows) {
-      SmallVector<Value> sums =
-          emitTile(e, rows, strip, tileOfA(tile, row, k), stripB, depth, loaded);
+    plan.tiles.forEach(e, firstTile, lastTile, [&](Value, Value row, int64_t rows) {
+      SmallVector<Value> sums = emitTile(e, rows, strip, tileOfA(row, k), stripB, depth, loaded);
       if (!partial) {
         finishTile(sums, row, rows, e.mulIndex(index, plan.strip.columns), strip);
         return;
       }
       Value local = distance(e, firstStrip, index);
-      Matrix to{partial, e.mulIndex(local, plan.rowsOfBlock() * pitchB), pitchB, 1};
+      Matrix to{partial, e.mulIndex(local, plan.rowsOfBlock() * pitch), pitch, 1};
       to = to.from(e, distance(e, firstRow, row), zero);
       for (int64_t i = 0; i < rows; ++i)
         for (int64_t v = 0; v < strip.vectors(); ++v) {
-          Value at = e.addIndex(to.offset, i * pitchB + v * e.lanes);
+          Value at = e.addIndex(to.offset, i * pitch + v * e.lanes);
           e.store(e.add(e.load(partial, at), sums[i * strip.vectors() + v]), partial, at);
         }
     });
@@ -240,7 +190,7 @@ void GemmEmitter::finishTile(ArrayRef<Value> sums, Value row, int64_t rows, Valu
   }
   // The epilogue is built once in a loop over rows, so that it neither grows with the tile nor
   // needs registers while the sums occupy them.
-  Matrix source{tileScratch, zero, pitchB, 1};
+  Matrix source{tileScratch, zero, pitch, 1};
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t v = 0; v < strip.vectors(); ++v)
       source.store(e, sums[i * strip.vectors() + v], e.index(i), e.index(v * e.lanes), e.lanes);
@@ -284,14 +234,12 @@ LogicalResult GemmEmitter::emit() {
   if (plan.normalized)
     normalizeRows();
   if (partial)
-    e.loop(zero, e.index(plan.stripsPerBlock * plan.rowsOfBlock() * pitchB), e.lanes,
+    e.loop(zero, e.index(plan.stripsPerBlock * plan.rowsOfBlock() * pitch), e.lanes,
            [&](Value at) { e.store(e.splat(0), partial, at); });
 
   auto step = [&](Value k, Value depth) {
     if (plan.copiesA())
       copyA(k, depth);
-    if (plan.copiesB())
-      copyB(k, depth);
     multiply(k, depth);
   };
   if (!partial) {
@@ -306,7 +254,7 @@ LogicalResult GemmEmitter::emit() {
   });
   forEachStrip([&](Value index, const Strip &strip) {
     Value local = distance(e, firstStrip, index);
-    Matrix sums{partial, e.mulIndex(local, plan.rowsOfBlock() * pitchB), pitchB, 1};
+    Matrix sums{partial, e.mulIndex(local, plan.rowsOfBlock() * pitch), pitch, 1};
     finishRows(sums, firstRow, distance(e, firstRow, lastRow),
                e.mulIndex(index, plan.strip.columns), strip);
   });

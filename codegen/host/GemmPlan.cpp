@@ -36,7 +36,7 @@ int64_t stripColumns(int64_t panel, int64_t lanes) {
 // Halves blocks, the longer side first, until there are enough of them.
 void chooseBlocks(GemmPlan &plan) {
   plan.tilesPerBlock = std::clamp<int64_t>(112 / (plan.tiles.size + 1), 1, plan.tiles.count);
-  plan.stripsPerBlock = std::min<int64_t>(plan.copiesB() ? 4 : 16, plan.strips());
+  plan.stripsPerBlock = std::min<int64_t>(plan.packed ? 16 : 8, plan.strips());
   if (plan.normalized)
     while (plan.tilesPerBlock > 1 && plan.rowsOfBlock() * plan.k > maxNormalized)
       --plan.tilesPerBlock;

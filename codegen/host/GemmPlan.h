@@ -32,9 +32,9 @@ struct GemmPlan {
   int64_t rowsOfBlock() const { return tiles.mostRows(tilesPerBlock); }
   /// Whether an entry is summed in several steps, partial sums being kept in scratch.
   bool stepped() const { return depth < k; }
-  /// Entries read with a long stride are copied first: they would fight for a few cache sets.
-  bool copiesA() const { return !normalized && (transposeA || stepped()); }
-  bool copiesB() const { return !packed && tiles.count > 1; }
+  /// Rows that begin in the same few cache sets evict each other; those of other lengths, columns
+  /// of a transposed A and rows of B are read in place, which was measured to be faster.
+  bool copiesA() const { return !normalized && !transposeA && stepped() && k % 256 == 0; }
 };
 
 } // namespace memformer::host
