@@ -16,7 +16,7 @@ class ModelOp<string mnemonic, list<Trait> traits = []> : Memformer_Op<mnemonic,
 class ElementwiseOp<string mnemonic, list<string> overridden = [], list<Trait> traits = []> : ModelOp<mnemonic, !listconcat([
     DeclareOpInterfaceMethods<ElementwiseOpInterface, overridden>], traits)>;
 
-// An op that the first pass replaces by others; their gradients, costs and references are its own.
+// An op that the first pass replaces by others. Its cost and its reference are theirs; differentiation takes them alone: buildGradient of the op itself is an error.
 class CompositeOp<string mnemonic, list<Trait> traits = []> : Memformer_Op<mnemonic, !listconcat([
     Pure, DeclareOpInterfaceMethods<FlopsOpInterface>, DeclareOpInterfaceMethods<ReferenceOpInterface>,
     DeclareOpInterfaceMethods<DifferentiableOpInterface>, DeclareOpInterfaceMethods<ExpandableOpInterface>], traits)> {
