@@ -5,6 +5,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
 
@@ -69,7 +70,8 @@ Value Emit::mul(Value x, Value y) {
 
 Value Emit::div(Value x, Value y) { return arith::DivFOp::create(b, loc, x, y); }
 
-Value Emit::fma(Value x, Value y, Value z) { return vector::FMAOp::create(b, loc, x, y, z); }
+// Not vector.fma: that is lowered to two roundings wherever contraction is off.
+Value Emit::fma(Value x, Value y, Value z) { return math::FmaOp::create(b, loc, x, y, z); }
 
 Value Emit::max(Value x, Value y) { return select(compare(arith::CmpFPredicate::OGT, x, y), x, y); }
 
