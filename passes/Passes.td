@@ -113,6 +113,7 @@ def ToLinalgPass : Pass<"memformer-to-linalg", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect", "::mlir::func::FuncDialect", "::mlir::linalg::LinalgDialect",
     "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
+  let options = [Option<"outline", "outline", "bool", /*default=*/"false", "Put each op into a function of its own, equal ops into one: large programs then compile in linear time">];
   let statistics = [Statistic<"lowered", "lowered", "Ops that were replaced by their reference">];
 }
 

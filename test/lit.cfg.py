@@ -24,11 +24,12 @@ runner_libraries = [
 ]
 config.substitutions.append(("%mlir_lib_dir", config.mlir_lib_dir))
 config.substitutions.append(("%source_dir", config.source_dir))
-# Executes @main of a module by the reference of every op.
+# A module by the reference of every op, and the execution of its @main.
+config.substitutions.append(("%reference", "memformer-opt -memformer-reference-pipeline"))
 config.substitutions.append(
     (
-        "%run_reference",
-        "memformer-opt -memformer-reference-pipeline | mlir-runner -e main -entry-point-result=void -O1 "
+        "%run",
+        "mlir-runner -e main -entry-point-result=void -O1 "
         + " ".join("-shared-libs=" + library for library in runner_libraries),
     )
 )
