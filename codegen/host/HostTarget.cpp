@@ -8,7 +8,6 @@
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
-#include "llvm/TargetParser/X86TargetParser.h"
 #include <mutex>
 #include <unistd.h>
 
@@ -43,16 +42,16 @@ static Expected<StringSet<>> featuresOf(StringRef cpu, const Triple &triple) {
   const Target *target = TargetRegistry::lookupTarget(triple, message);
   if (!target)
     return createStringError(message);
-  std::unique_ptr<MCSubtargetInfo> info(target->createMCSubtargetInfo(triple, "", ""));
-  if (!info || !info->isCPUStringValid(cpu))
+  std::unique_ptr<MCSubtargetInfo> baseline(target->createMCSubtargetInfo(triple, "", ""));
+  if (!baseline || !baseline->isCPUStringValid(cpu))
     return createStringError("expected 'native' or a CPU of " + triple.getArchName() +
                              " that LLVM knows, but got '" + cpu + "'");
-  if (triple.isX86()) {
-    SmallVector<StringRef> names;
-    X86::getFeaturesForCPU(cpu, names);
-    for (StringRef name : names)
+  // Asked one by one: what a CPU's features imply counts too.
+  std::unique_ptr<MCSubtargetInfo> info(target->createMCSubtargetInfo(triple, cpu, ""));
+  for (StringRef name :
+       triple.isX86() ? ArrayRef<StringLiteral>(x86Features) : ArrayRef<StringLiteral>())
+    if (info->checkFeatures(("+" + name).str()))
       present.insert(name);
-  }
   return present;
 }
 

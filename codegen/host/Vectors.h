@@ -45,7 +45,7 @@ public:
   mlir::Value sub(mlir::Value x, mlir::Value y);
   mlir::Value mul(mlir::Value x, mlir::Value y);
   mlir::Value div(mlir::Value x, mlir::Value y);
-  /// x · y + z in one rounding; vectors only.
+  /// x · y + z in one rounding.
   mlir::Value fma(mlir::Value x, mlir::Value y, mlir::Value z);
   /// The larger of two; the second where one is NaN (one instruction on x86).
   mlir::Value max(mlir::Value x, mlir::Value y);

@@ -62,6 +62,8 @@ Settings parseCommandLine(int argc, char **argv) {
                             cl::desc("threads of the compiler [all cores]"));
   cl::list<std::string> overrides("set", cl::value_desc("section.key=value"),
                                   cl::desc("changes the configuration"));
+  cl::SetVersionPrinter(
+      [](llvm::raw_ostream &stream) { stream << "memformer-compile " MEMFORMER_VERSION "\n"; });
   cl::ParseCommandLineOptions(argc, argv, "memformer-compile: compiles a model to an artifact\n");
   Settings settings{input, output, target, cpu, batch, schedule, level, threads, overrides};
   // These end here, and the linker goes through all options that it finds.
