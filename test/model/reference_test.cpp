@@ -56,7 +56,8 @@ void expectClose(const std::string &name, llvm::ArrayRef<double> actual,
     worst = std::max(worst, std::isnan(a) ? INFINITY : std::abs(a - e));
   }
   // A bias of keys has no gradient: only rounding is left of it.
-  EXPECT_LE(worst, 1e-5 * std::max(largest, 1e-7)) << name << ": largest expected entry " << largest;
+  EXPECT_LE(worst, 1e-5 * std::max(largest, 1e-7))
+      << name << ": largest expected entry " << largest;
 }
 
 class WholeModel : public testing::TestWithParam<std::string> {
