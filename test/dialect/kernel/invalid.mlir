@@ -1,0 +1,123 @@
+// RUN: memformer-opt %s -split-input-file -verify-diagnostics
+
+func.func @precision(%x: tensor<4xf64>) -> tensor<1xf64> {
+  // expected-error @below {{expected tensors of f32, but got 'tensor<4xf64>'}}
+  %y = kernel.squared_norm %x : (tensor<4xf64>) -> tensor<1xf64>
+  return %y : tensor<1xf64>
+}
+
+// -----
+
+func.func @depth(%a: tensor<3x4xf32>, %b: tensor<5x6xf32>) -> tensor<3x6xf32> {
+  // expected-error @below {{expected b to have 4 rows of 6, but got 'tensor<5x6xf32>'}}
+  %c = kernel.gemm %a, %b n 6 : (tensor<3x4xf32>, tensor<5x6xf32>) -> tensor<3x6xf32> {
+  ^bb0(%x: f32, %i: i32):
+    kernel.yield %x : f32
+  }
+  return %c : tensor<3x6xf32>
+}
+
+// -----
+
+func.func @panels(%a: tensor<3x4xf32>, %b: tensor<2x4x16xf32>) -> tensor<3x6xf32> {
+  // expected-error @below {{expected packed b to have the shape [1, 4, 16], but got [2, 4, 16]}}
+  %c = kernel.gemm %a, %b n 6 packed : (tensor<3x4xf32>, tensor<2x4x16xf32>) -> tensor<3x6xf32> {
+  ^bb0(%x: f32, %i: i32):
+    kernel.yield %x : f32
+  }
+  return %c : tensor<3x6xf32>
+}
+
+// -----
+
+func.func @accumulated(%a: tensor<3x4xf32>, %b: tensor<4x6xf32>) -> tensor<3x6xf32> {
+  // expected-error @below {{expected no result of the epilogue, but got 1}}
+  %c = kernel.gemm %a, %b n 6 accumulate @w : (tensor<3x4xf32>, tensor<4x6xf32>) -> tensor<3x6xf32> {
+  ^bb0(%x: f32, %i: i32):
+    kernel.yield %x : f32
+  }
+  return %c : tensor<3x6xf32>
+}
+
+// -----
+
+func.func @extra(%x: tensor<2x3xf32>, %b: tensor<2xf32>) -> tensor<2x3xf32> {
+  // expected-error @below {{expected the shape of extra operand 1 to be trailing dimensions of [2, 3], but got [2]}}
+  %y = kernel.map %x trailing, %b trailing : (tensor<2x3xf32>, tensor<2xf32>) -> tensor<2x3xf32> {
+  ^bb0(%a: f32, %c: f32, %i: i32):
+    kernel.yield %a : f32
+  }
+  return %y : tensor<2x3xf32>
+}
+
+// -----
+
+func.func @indexing(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
+  // expected-error @below {{expected 'trailing', 'leading' or 'whole', but got 'inner'}}
+  %y = kernel.map %x inner : (tensor<2x3xf32>) -> tensor<2x3xf32> {
+  }
+  return %y : tensor<2x3xf32>
+}
+
+// -----
+
+func.func @arguments(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
+  // expected-error @below {{expected a region with arguments ('f32', 'i32'), but got ('f32')}}
+  %y = kernel.map %x trailing : (tensor<2x3xf32>) -> tensor<2x3xf32> {
+  ^bb0(%a: f32):
+    kernel.yield %a : f32
+  }
+  return %y : tensor<2x3xf32>
+}
+
+// -----
+
+func.func @yields(%x: tensor<2x3xf32>) -> tensor<2x3xf32> {
+  // expected-error @below {{expected the region to yield ('f32'), but got ('i32')}}
+  %y = kernel.map %x trailing : (tensor<2x3xf32>) -> tensor<2x3xf32> {
+  ^bb0(%a: f32, %i: i32):
+    // expected-note @below {{yielded here}}
+    kernel.yield %i : i32
+  }
+  return %y : tensor<2x3xf32>
+}
+
+// -----
+
+func.func @both(%x: tensor<2x3xf32>) -> tensor<3xf32> {
+  // expected-error @below {{expected either a result or a gradient buffer to add to}}
+  %y = kernel.reduce %x entries 3 accumulate @b : (tensor<2x3xf32>) -> tensor<3xf32>
+  return %y : tensor<3xf32>
+}
+
+// -----
+
+func.func @scale(%x: tensor<2x3xf32>, %v: tensor<2xf32>) -> tensor<2x3xf32> {
+  // expected-error @below {{expected scale to have the shape [3], but got [2]}}
+  %y = kernel.layer_norm %x, %v, %v {epsilon = 1.0e-5 : f64} : (tensor<2x3xf32>, tensor<2xf32>, tensor<2xf32>) -> tensor<2x3xf32>
+  return %y : tensor<2x3xf32>
+}
+
+// -----
+
+func.func @heads(%q: tensor<2x3x4xf32>, %l: tensor<2x3x3xf32>) -> tensor<2x3x3x3xf32> {
+  // expected-error @below {{expected heads to divide the width 4, but got 3}}
+  %w = kernel.attention_weights %q, %q, %l heads 3 scale 1.0 : (tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x3xf32>) -> tensor<2x3x3x3xf32>
+  return %w : tensor<2x3x3x3xf32>
+}
+
+// -----
+
+func.func @offset(%x: tensor<2x6x4xf32>) -> tensor<2x3x4xf32> {
+  // expected-error @below {{expected [offset, offset + size) within 6 entries, but got [4, 7)}}
+  %s = kernel.slice %x axis 1 offset 4 : (tensor<2x6x4xf32>) -> tensor<2x3x4xf32>
+  return %s : tensor<2x3x4xf32>
+}
+
+// -----
+
+func.func @targets(%x: tensor<2x3xf32>, %t: tensor<3xi32>) -> tensor<2xf32> {
+  // expected-error @below {{expected targets to have the shape [2], but got [3]}}
+  %l, %s = kernel.cross_entropy %x, %t : (tensor<2x3xf32>, tensor<3xi32>) -> (tensor<2xf32>, tensor<2xf32>)
+  return %l : tensor<2xf32>
+}
