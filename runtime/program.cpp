@@ -3,6 +3,7 @@
 #include "runtime/program.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 namespace memformer {
@@ -76,7 +77,9 @@ bool Program::yields(uint32_t output) const {
   });
 }
 
-void Program::run(ThreadPool &pool, SegmentHooks &hooks, int64_t segments, int64_t stored) {
+void Program::run(ThreadPool &pool, SegmentHooks &hooks, int64_t segments, int64_t stored,
+                  std::span<KernelTime> times) {
+  profile = times;
   for (const auto &step : steps) {
     if (step.instruction->op == Instruction::Op::Loop)
       runLoop(step, pool, hooks, segments, stored);
@@ -113,7 +116,15 @@ void Program::runStep(const Step &step, ThreadPool &pool, int64_t segment) {
     auto body = [kernel = step.kernel, list = arguments.data()](int64_t workgroup) {
       kernel(list, workgroup);
     };
+    if (profile.empty()) {
+      pool.run(instruction.grid, body);
+      break;
+    }
+    const auto begin = std::chrono::steady_clock::now();
     pool.run(instruction.grid, body);
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+    profile[instruction.kernel].dispatches += 1;
+    profile[instruction.kernel].seconds += seconds.count();
     break;
   }
   case Instruction::Op::Fill: {

@@ -21,6 +21,12 @@ protected:
   ~SegmentHooks() = default;
 };
 
+/// What the dispatches of one kernel took.
+struct KernelTime {
+  uint64_t dispatches = 0;
+  double seconds = 0;
+};
+
 class Program {
 public:
   Program() = default;
@@ -29,8 +35,10 @@ public:
           const KernelLibrary &kernels);
 
   bool empty() const { return steps.empty(); }
-  /// Runs over a rollout (0 segments for a function without loops). Allocates nothing.
-  void run(ThreadPool &pool, SegmentHooks &hooks, int64_t segments, int64_t stored);
+  /// Runs over a rollout (0 segments for a function without loops). Allocates nothing. Where
+  /// `profile` is not empty it has an entry for each kernel, to which dispatches add their time.
+  void run(ThreadPool &pool, SegmentHooks &hooks, int64_t segments, int64_t stored,
+           std::span<KernelTime> profile = {});
   /// Whether a loop collects this output.
   bool yields(uint32_t output) const;
 
@@ -58,6 +66,7 @@ private:
   // `steps` is the last: binding it fills the others.
   std::vector<Pointer> pointers; // of all dispatches
   std::vector<void *> arguments; // of the dispatch that runs
+  std::span<KernelTime> profile; // of the run that goes on
   std::vector<Step> steps;
 };
 

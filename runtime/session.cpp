@@ -31,7 +31,7 @@ struct Session::Implementation {
   /// Kernels are called with the default floating-point environment, whatever the caller's is.
   void execute(Function which, int64_t segments, int64_t stored) {
     FloatingPointMode mode;
-    programs[size_t(which)].run(*pool, hooks, segments, stored);
+    programs[size_t(which)].run(*pool, hooks, segments, stored, profile);
   }
 
   void prepareIfDirty() {
@@ -67,6 +67,7 @@ struct Session::Implementation {
   SessionMemory memory;
   RolloutHooks hooks;
   std::array<Program, numFunctions> programs;
+  std::span<KernelTime> profile;
   uint64_t step = 0;
   bool dirty = true;
 };
@@ -152,6 +153,11 @@ void Session::shiftState(int64_t count) {
   const uint64_t dropped = uint64_t(count) * stateBytes();
   if (dropped != 0)
     std::memmove(slots.data(), slots.data() + dropped, slots.size() - dropped);
+}
+
+void Session::setProfile(std::span<KernelTime> times) {
+  assert(times.empty() || times.size() == manifest().kernels.size());
+  impl->profile = times;
 }
 
 void Session::setSeed(uint64_t seed) { impl->options.seed = seed; }

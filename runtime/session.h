@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/artifact.h"
+#include "runtime/program.h"
 #include "runtime/result.h"
 
 #include <cstddef>
@@ -107,6 +108,10 @@ public:
   /// Clips the gradients and steps the optimizer; returns the norm of the gradients before
   /// clipping.
   Result<double> update(const OptimizerScalars &scalars);
+
+  /// From now on every kernel's dispatches add their time to its entry of `times`, which has one
+  /// for each of manifest().kernels; an empty span ends it.
+  void setProfile(std::span<KernelTime> times);
 
 private:
   struct Implementation;

@@ -17,7 +17,7 @@ struct Options {
   unsigned threads = 1;
   int64_t repeat = 5;
   double seconds = 2;
-  bool json = false;
+  bool json = false, profile = false;
 };
 
 // Every token random, every target counted.
@@ -33,7 +33,9 @@ TokenRollout randomRollout(int64_t segments, const DataShape &shape) {
   return rollout;
 }
 
-// Seconds of each step after two that are not counted.
+constexpr int64_t warmUp = 2; // steps that are not counted
+
+// Seconds of each step after the warm-up.
 Result<std::vector<double>> measure(Session &session, const TokenRollout &tokens,
                                     const Options &options) {
   const auto inputs = inputsOf(tokens);
@@ -48,10 +50,10 @@ Result<std::vector<double>> measure(Session &session, const TokenRollout &tokens
   const bool training = options.mode == "train";
   std::vector<double> times;
   double spent = 0;
-  for (int64_t i = -2; i < options.repeat || spent < options.seconds; ++i) {
+  for (int64_t i = -warmUp; i < options.repeat || spent < options.seconds; ++i) {
     auto begin = std::chrono::steady_clock::now();
     if (training) {
-      scalars.step = uint64_t(i + 3);
+      scalars.step = uint64_t(i + warmUp + 1);
       session.setStep(scalars.step);
       MEMFORMER_TRY(session.train(rollout));
       MEMFORMER_TRY(session.update(scalars));
@@ -67,6 +69,39 @@ Result<std::vector<double>> measure(Session &session, const TokenRollout &tokens
   }
   std::ranges::sort(times);
   return times;
+}
+
+// Kernels by the time that a step spends in them: dispatches and seconds of `steps` steps.
+nlohmann::ordered_json profileJson(const Manifest &manifest, const std::vector<KernelTime> &times,
+                                   int64_t steps) {
+  std::vector<size_t> order;
+  for (size_t kernel = 0; kernel < times.size(); ++kernel)
+    if (times[kernel].dispatches)
+      order.push_back(kernel);
+  std::ranges::sort(order, std::greater{}, [&](size_t kernel) { return times[kernel].seconds; });
+  auto json = nlohmann::ordered_json::array();
+  for (size_t kernel : order) {
+    const KernelInfo &info = manifest.kernels[kernel];
+    const KernelTime &time = times[kernel];
+    double count = double(time.dispatches);
+    json.push_back({{"kernel", info.symbol},
+                    {"kind", info.kind},
+                    {"dispatches", count / double(steps)},
+                    {"seconds", time.seconds / double(steps)},
+                    {"gflops", double(info.flops) * count / time.seconds * 1e-9},
+                    {"gigabytes_per_second", double(info.bytes) * count / time.seconds * 1e-9}});
+  }
+  return json;
+}
+
+void printProfile(const nlohmann::ordered_json &profile, double step) {
+  fmt::print("\n{:<28} {:>10} {:>12} {:>8} {:>10} {:>8}\n", "kernel", "dispatches", "ms a step",
+             "share", "GFLOP/s", "GB/s");
+  for (const auto &row : profile)
+    fmt::print("{:<28} {:>10.0f} {:>12.3f} {:>6.1f} % {:>10.1f} {:>8.1f}\n",
+               row["kernel"].get<std::string>(), row["dispatches"].get<double>(),
+               1e3 * row["seconds"].get<double>(), 100 * row["seconds"].get<double>() / step,
+               row["gflops"].get<double>(), row["gigabytes_per_second"].get<double>());
 }
 
 Result<int> run(const Options &options) {
@@ -90,6 +125,16 @@ Result<int> run(const Options &options) {
   auto times = measure(**session, randomRollout(segments, *shape), options);
   if (!times)
     return std::unexpected(times.error());
+  // Apart from the steps that are reported: reading the clock costs time too.
+  std::vector<KernelTime> kernelTimes(options.profile ? manifest.kernels.size() : 0);
+  nlohmann::ordered_json profile;
+  if (options.profile) {
+    (*session)->setProfile(kernelTimes);
+    auto profiled = measure(**session, randomRollout(segments, *shape), options);
+    if (!profiled)
+      return std::unexpected(profiled.error());
+    profile = profileJson(manifest, kernelTimes, int64_t(profiled->size()) + warmUp);
+  }
 
   double least = times->front(), median = (*times)[times->size() / 2];
   double tokens = double(shape->batch * segments * shape->segment);
@@ -107,6 +152,8 @@ Result<int> run(const Options &options) {
                                  {"cached", model->cached},
                                  {"flops", flopsJson(manifest, segments)},
                                  {"memory", memoryJson(manifest, segments)}};
+  if (options.profile)
+    json["profile"] = profile;
   if (options.json) {
     fmt::print("{}\n", json.dump(2));
     return 0;
@@ -120,6 +167,8 @@ Result<int> run(const Options &options) {
              operations * 1e-9 / median);
   fmt::print("memory    {}\n", printBytes(manifest.memoryReport(segments).total));
   fmt::print("compiled  in {:.3f} s{}\n", model->compileSeconds, model->cached ? " (cached)" : "");
+  if (options.profile)
+    printProfile(profile, median);
   return 0;
 }
 
@@ -143,6 +192,7 @@ void addBench(CLI::App &app, Action &action) {
   command->add_option("--seconds", options->seconds, "measure at least this long")
       ->check(CLI::Range(0.0, 1e6))
       ->capture_default_str();
+  command->add_flag("--profile", options->profile, "time of each kernel, in steps of their own");
   command->add_flag("--json", options->json, "print JSON");
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }
