@@ -1,0 +1,110 @@
+// The compiled model computes what another framework computed in float64, and the same bits under
+// every schedule and number of threads.
+#include "test/product/process.h"
+#include "test/product/tensors.h"
+#include "test/training/temporary_folder.h"
+
+#include <chrono>
+#include <filesystem>
+#include <gtest/gtest.h>
+
+using namespace memformer;
+using namespace memformer::test;
+
+namespace {
+
+constexpr double tolerance = 1e-4; // of the largest absolute entry
+
+class Trace : public testing::TestWithParam<std::string> {
+protected:
+  std::filesystem::path caseFile(const char *name) const {
+    return std::filesystem::path(MEMFORMER_CASES) / GetParam() / name;
+  }
+
+  // Empty, and a failure of the test, where the tool fails.
+  Tensors trace(const std::string &schedule, const std::string &threads,
+                const std::vector<std::string> &more = {}) {
+    const std::string out = (folder.path() / "out.safetensors").native();
+    std::vector<std::string> words = {"memformer-run",
+                                      "trace",
+                                      caseFile("model.toml"),
+                                      "--weights",
+                                      caseFile("weights.safetensors"),
+                                      "--tokens",
+                                      caseFile("tokens.safetensors"),
+                                      "--out",
+                                      out,
+                                      "--schedule",
+                                      schedule,
+                                      "--threads",
+                                      threads};
+    words.insert(words.end(), more.begin(), more.end());
+    std::filesystem::remove(out);
+    Outcome outcome = runTool(words, folder.path() / "cache");
+    EXPECT_EQ(outcome.status, 0) << outcome.output;
+    auto tensors = readTensors(out);
+    EXPECT_TRUE(tensors.has_value()) << tensors.error().message;
+    return tensors ? *tensors : Tensors();
+  }
+
+  TemporaryFolder folder;
+};
+
+// GoogleTest takes no hyphens.
+std::string testName(const testing::TestParamInfo<std::string> &info) {
+  std::string name = info.param;
+  std::erase(name, '-');
+  return name;
+}
+
+TEST_P(Trace, IsWhatIsExpectedUnderEverySchedule) {
+  auto begin = std::chrono::steady_clock::now();
+  auto expected = readTensors(caseFile("expected.safetensors"));
+  ASSERT_TRUE(expected) << expected.error().message;
+  ASSERT_GT(expected->size(), 20u);
+  Tensors first;
+  for (const char *schedule : {"mrbp", "checkpoint", "bptt"})
+    for (const char *threads : {"1", "2"}) {
+      SCOPED_TRACE(std::string(schedule) + " with threads " + threads);
+      Tensors found = trace(schedule, threads);
+      auto difference = compareToExpected(found, *expected);
+      ASSERT_TRUE(difference) << difference.error().message;
+      EXPECT_LE(difference->relative, tolerance) << difference->tensor;
+      if (first.empty()) {
+        first = found;
+        fmt::print("worst difference {:.1e} of the largest entry, in {}\n", difference->relative,
+                   difference->tensor);
+      }
+      EXPECT_EQ(compareBits(first, found), "");
+    }
+  fmt::print("{:.1f} s with three compilations\n",
+             std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, Trace,
+                         testing::Values("base", "no-memory", "odd-shapes", "projected-post-norm",
+                                         "head-one", "many-slots", "tiny"),
+                         testName);
+
+class TraceWithDropout : public Trace {};
+
+// There is nothing to compare the numbers with, but that they are other numbers than without
+// dropout, the same for one seed, and others for another.
+TEST_P(TraceWithDropout, HasTheSameBitsUnderEverySchedule) {
+  const Tensors without = trace("mrbp", "1");
+  const Tensors first = trace("mrbp", "1", {"--set", "model.dropout=0.1"});
+  ASSERT_FALSE(first.empty());
+  EXPECT_NE(compareBits(without, first), "");
+  for (const char *schedule : {"mrbp", "checkpoint", "bptt"})
+    for (const char *threads : {"1", "2"}) {
+      SCOPED_TRACE(std::string(schedule) + " with threads " + threads);
+      EXPECT_EQ(compareBits(first, trace(schedule, threads, {"--set", "model.dropout=0.1"})), "");
+    }
+  const Tensors other = trace("mrbp", "1", {"--set", "model.dropout=0.1", "--set", "train.seed=2"});
+  EXPECT_NE(compareBits(first, other), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, TraceWithDropout,
+                         testing::Values("base", "head-one", "projected-post-norm"), testName);
+
+} // namespace
