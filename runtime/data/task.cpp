@@ -52,12 +52,10 @@ protected:
   int64_t segmentsAround() const { return remembered() + 2; }
   virtual int64_t remembered() const = 0;
 
+  // Gaps of all lengths up to the present one: a model that has only seen one learns to count to
+  // it.
   int64_t gapOf(int64_t group) const {
-    // A curriculum trains at its present gap; a range without one mixes all.
-    if (curriculum || settings.minGap == settings.maxGap)
-      return level;
-    return settings.minGap +
-           Random{key, uint64_t(group)}.below(settings.maxGap - settings.minGap + 1);
+    return settings.minGap + Random{key, uint64_t(group)}.below(level - settings.minGap + 1);
   }
   int64_t length(int64_t group) const override { return segmentsAround() + gapOf(group); }
 
