@@ -20,10 +20,28 @@ separate_arguments(MEMFORMER_LLVM_DEFINITIONS NATIVE_COMMAND "${LLVM_DEFINITIONS
 target_compile_options(memformer_llvm INTERFACE ${MEMFORMER_LLVM_DEFINITIONS})
 target_link_libraries(memformer_llvm INTERFACE MLIR LLVM)
 
+# MLIR's headers take longer to read than our sources to compile: they are read once.
+file(WRITE ${PROJECT_BINARY_DIR}/mlir_headers.cpp "// Carries the precompiled headers.\n")
+add_library(memformer_mlir_headers OBJECT ${PROJECT_BINARY_DIR}/mlir_headers.cpp)
+target_link_libraries(memformer_mlir_headers PRIVATE memformer_options memformer_llvm)
+target_precompile_headers(memformer_mlir_headers PRIVATE
+  <mlir/Dialect/Arith/IR/Arith.h>
+  <mlir/Dialect/Func/IR/FuncOps.h>
+  <mlir/Dialect/Math/IR/Math.h>
+  <mlir/Dialect/MemRef/IR/MemRef.h>
+  <mlir/Dialect/SCF/IR/SCF.h>
+  <mlir/Dialect/Tensor/IR/Tensor.h>
+  <mlir/Dialect/Vector/IR/VectorOps.h>
+  <mlir/IR/Builders.h>
+  <mlir/IR/BuiltinOps.h>
+  <mlir/IR/PatternMatch.h>
+  <mlir/Pass/Pass.h>)
+
 # memformer_compiler_library(NAME SOURCES... [LINK libraries...] [DEPENDS targets...])
 function(memformer_compiler_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK;DEPENDS" ${ARGN})
   memformer_library(${name} SOURCES ${ARG_SOURCES} LINK memformer_llvm ${ARG_LINK})
+  target_precompile_headers(${name} REUSE_FROM memformer_mlir_headers)
   if(ARG_DEPENDS)
     add_dependencies(${name} ${ARG_DEPENDS})
   endif()
