@@ -58,9 +58,10 @@ SafetensorsInfo readTensor(const std::string &name, const JsonReader &reader, ui
   const uint64_t begin = offsets.element(0).asUnsigned(maxTensorBytes);
   const uint64_t end = offsets.element(1).asUnsigned(maxTensorBytes);
   if (begin > end || end > dataBytes)
-    offsets.fail("bytes {} to {} of {}", begin, end, dataBytes);
+    offsets.fail("expected places in the {} bytes that follow the header, but got {} to {}",
+                 dataBytes, begin, end);
   else if (end - begin != bytes)
-    offsets.fail("shape and type need {} bytes, but there are {}", bytes, end - begin);
+    offsets.fail("expected {} bytes, as shape and type say, but got {}", bytes, end - begin);
   tensor.begin = dataBegin + begin;
   tensor.bytes = bytes;
   return tensor;

@@ -73,17 +73,20 @@ ProgressLine::~ProgressLine() {
     std::fputc('\n', out);
 }
 
+void ProgressLine::print(const std::string &text) {
+  std::fputs(text.c_str(), out);
+  std::fflush(out);
+}
+
 void ProgressLine::update(std::string_view text) {
   if (!terminal)
     return;
-  fmt::print(out, "\r{}\x1b[K", text);
-  std::fflush(out);
+  print(fmt::format("\r{}\x1b[K", text));
   open = true;
 }
 
 void ProgressLine::line(std::string_view text) {
-  fmt::print(out, "{}{}{}\n", open ? "\r" : "", text, open ? "\x1b[K" : "");
-  std::fflush(out);
+  print(fmt::format("{}{}{}\n", open ? "\r" : "", text, open ? "\x1b[K" : ""));
   open = false;
 }
 

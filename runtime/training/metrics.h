@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
+#include <string>
 #include <string_view>
 
 namespace memformer {
@@ -34,7 +35,8 @@ private:
   int64_t length = 0;
 };
 
-/// Lines on a terminal that replace each other, or plain lines.
+/// Lines on a terminal that replace each other, or plain lines. That they cannot be written is no
+/// reason for training to end.
 class ProgressLine {
 public:
   explicit ProgressLine(std::FILE *out);
@@ -46,6 +48,7 @@ public:
   void line(std::string_view text);
 
 private:
+  void print(const std::string &text);
   std::FILE *out;
   bool terminal;
   bool open = false; // a line that will be replaced stands there

@@ -24,8 +24,11 @@ Result<Tensors> readTensors(const std::filesystem::path &path) {
   for (const SafetensorsInfo &info : file->header().tensors) {
     FloatTensor &tensor = tensors[info.name];
     tensor.shape = info.shape;
-    tensor.values.resize(size_t(info.elements()));
-    MEMFORMER_TRY(file->readFloats(info, tensor.values));
+    tensor.values.resize(info.bytes / sizeof(float));
+    if (info.type == SafetensorsType::F32)
+      MEMFORMER_TRY(file->readFloats(info, tensor.values));
+    else
+      MEMFORMER_TRY(file->readBytes(info, std::as_writable_bytes(std::span(tensor.values))));
   }
   return tensors;
 }

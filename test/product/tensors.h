@@ -17,7 +17,7 @@ struct FloatTensor {
   double largest() const; // absolute entry
 };
 
-/// By name. NaN and infinities are an error.
+/// By name. NaN and infinities are an error; the bytes of integers are taken as they are.
 using Tensors = std::map<std::string, FloatTensor>;
 Result<Tensors> readTensors(const std::filesystem::path &path);
 

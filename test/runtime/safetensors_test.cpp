@@ -144,11 +144,13 @@ TEST(SafetensorsHeader, Lies) {
   EXPECT_EQ(message(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 9),
             "the tensors end at byte 8 of the data, but the file has 9");
   EXPECT_EQ(message(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 7),
-            "tensor 'a'.data_offsets: bytes 0 to 8 of 7");
+            "tensor 'a'.data_offsets: expected places in the 7 bytes that follow the header, but "
+            "got 0 to 8");
   EXPECT_EQ(message(R"({"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", 8),
-            "tensor 'a'.data_offsets: shape and type need 12 bytes, but there are 8");
+            "tensor 'a'.data_offsets: expected 12 bytes, as shape and type say, but got 8");
   EXPECT_EQ(message(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[8,4]}})", 8),
-            "tensor 'a'.data_offsets: bytes 8 to 4 of 8");
+            "tensor 'a'.data_offsets: expected places in the 8 bytes that follow the header, but "
+            "got 8 to 4");
   EXPECT_EQ(message(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
                     R"("b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
                     4),

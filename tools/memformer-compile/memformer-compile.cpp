@@ -12,6 +12,8 @@
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <csignal>
+
 using namespace mlir;
 using namespace memformer;
 namespace cl = llvm::cl;
@@ -168,6 +170,8 @@ int compile(const Settings &settings) {
   DialectRegistry registry;
   registerDialects(registry);
   MLIRContext context(registry);
+  // An error names the place; the whole operation after it may be a whole model.
+  context.printOpOnDiagnostic(false);
   context.getDiagEngine().registerHandler([](Diagnostic &diagnostic) {
     printDiagnostic(diagnostic);
     return success();
@@ -206,5 +210,7 @@ int compile(const Settings &settings) {
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  // A file that may not grow further is an error of the write, as a full disk is, not a signal.
+  std::signal(SIGXFSZ, SIG_IGN);
   return compile(parseCommandLine(argc, argv));
 }

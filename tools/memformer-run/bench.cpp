@@ -120,7 +120,7 @@ Result<int> run(const Options &options) {
                                                           : 8;
   auto session = Session::create(model->artifact, {segments, options.threads, 0});
   if (!session)
-    return std::unexpected(session.error());
+    return withContext(session, options.request.path);
   (*session)->initializeParameters(1);
   auto times = measure(**session, randomRollout(segments, *shape), options);
   if (!times)

@@ -36,7 +36,7 @@ Result<int> run(const Options &options) {
     return std::unexpected(plan.error());
   auto session = Session::create(model->artifact, {plan->horizon, options.threads, 0});
   if (!session)
-    return std::unexpected(session.error());
+    return withContext(session, options.request.path);
   MEMFORMER_TRY(loadWeights(**session, weights));
 
   auto score = evaluateHeldOut(**session, configuration, *shape);

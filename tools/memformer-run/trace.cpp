@@ -128,7 +128,7 @@ Result<int> run(const Options &options) {
   TokenRollout &data = tokens->rollout;
   auto session = Session::create(model->artifact, {data.segments, options.threads, 0});
   if (!session)
-    return std::unexpected(session.error());
+    return withContext(session, options.request.path);
   MEMFORMER_TRY(loadWeights(**session, options.weights));
   (*session)->setSeed(model->configuration.train.seed);
   (*session)->setStep(1);

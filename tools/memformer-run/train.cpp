@@ -62,7 +62,7 @@ Result<int> run(const Options &options) {
 
   auto session = Session::create(model->artifact, {plan->horizon, options.threads, 0});
   if (!session)
-    return std::unexpected(session.error());
+    return withContext(session, options.request.path);
   TrainOptions trainOptions;
   trainOptions.folder.path =
       options.out.empty() ? defaultFolder(options.request.path) : options.out;
