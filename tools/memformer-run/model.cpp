@@ -67,7 +67,9 @@ Result<Model> compile(const ModelRequest &request, std::string text, std::string
   compileRequest.name = request.path;
   compileRequest.original = compileRequest.suffix != ".toml";
   compileRequest.schedule = request.schedule.value_or(configuration.train.schedule);
-  compileRequest.batch = request.batch.value_or(configuration.train.batch);
+  // A model as IR is written for one batch.
+  compileRequest.batch =
+      request.batch.value_or(compileRequest.original ? 0 : configuration.train.batch);
   compileRequest.cache = request.cache;
   auto compiled = compileCached(compileRequest);
   if (!compiled)
@@ -76,7 +78,7 @@ Result<Model> compile(const ModelRequest &request, std::string text, std::string
   model.artifact = compiled->artifact;
   model.cached = compiled->cached;
   model.configuration = std::move(configuration);
-  model.configuration.train.batch = compileRequest.batch;
+  model.configuration.train.batch = model.artifact->manifest().batch;
   model.configuration.train.schedule = compileRequest.schedule;
   return model;
 }
