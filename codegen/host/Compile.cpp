@@ -49,6 +49,7 @@ llvm::Expected<CompiledKernel> compileKernel(StringRef text, const HostTarget &t
   DialectRegistry registry;
   registerKernelDialects(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  context.printOpOnDiagnostic(false);
   std::string messages;
   ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
     llvm::raw_string_ostream stream(messages);

@@ -187,6 +187,23 @@ TEST_F(BadFiles, ArtifactForAnotherProcessor) {
               "riscv64");
 }
 
+// What a machine without AVX-512 says to code that has it; one that has it runs it.
+TEST_F(BadFiles, ArtifactForAWiderProcessor) {
+  const auto path = folder.path() / "bad.mfa";
+  Outcome outcome = runTool({"memformer-compile", original("model.toml"), "--batch", "2", "--cpu",
+                             "skylake-avx512", "-o", path},
+                            folder.path());
+  ASSERT_EQ(outcome.status, 0) << outcome.output;
+  outcome = trace(path, original("weights.safetensors"), original("tokens.safetensors"));
+  auto file = readFile("/proc/cpuinfo");
+  ASSERT_TRUE(file) << file.error().message;
+  const std::string_view text(reinterpret_cast<const char *>(file->data()), file->size());
+  if (text.find(" avx512vl") == std::string_view::npos)
+    expectError(outcome, "bad.mfa: ", "compiled for skylake-avx512, but this CPU lacks avx512");
+  else
+    EXPECT_EQ(outcome.status, 0) << outcome.output;
+}
+
 TEST_F(BadFiles, Weights) {
   refuseWeights(folder.path() / "none.safetensors", "No such file");
   refuseWeights(withEntries("weights.safetensors",

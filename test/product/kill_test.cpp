@@ -5,6 +5,7 @@
 #include "test/product/tensors.h"
 #include "test/training/temporary_folder.h"
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -97,6 +98,25 @@ protected:
 
   TemporaryFolder folder;
 };
+
+// What is left of compilations that were killed is cleared away by the one that succeeds.
+TEST_F(Kill, Compilation) {
+  const auto path = folder.write("model.toml", model);
+  const uint64_t seed = chooseSeed();
+  fmt::print("MEMFORMER_TEST_SEED={}\n", seed);
+  const std::vector<std::string> words = {"memformer-run", "inspect", path};
+  for (uint64_t attempt = 0; attempt < 3; ++attempt) {
+    const int64_t after = 1 + int64_t(randomBits(seed, attempt) % 60000);
+    EXPECT_EQ(runTool(words, folder.path() / "cache", after).status, -SIGKILL);
+  }
+  Outcome outcome = runTool(words, folder.path() / "cache");
+  EXPECT_EQ(outcome.status, 0) << outcome.output;
+  std::vector<std::string> kinds;
+  for (const auto &entry : std::filesystem::directory_iterator(folder.path() / "cache/memformer"))
+    kinds.push_back(entry.path().extension());
+  std::ranges::sort(kinds);
+  EXPECT_EQ(kinds, (std::vector<std::string>{".lock", ".mfa"}));
+}
 
 TEST_F(Kill, RecallWithCurriculum) {
   check("[memory]\nslots = 3\n"

@@ -1,5 +1,6 @@
 // The compiled model computes what another framework computed in float64, and the same bits under
 // every schedule and number of threads.
+#include "runtime/safetensors.h"
 #include "test/product/process.h"
 #include "test/product/tensors.h"
 #include "test/training/temporary_folder.h"
@@ -21,23 +22,25 @@ protected:
     return std::filesystem::path(MEMFORMER_CASES) / GetParam() / name;
   }
 
-  // Empty, and a failure of the test, where the tool fails.
   Tensors trace(const std::string &schedule, const std::string &threads,
                 const std::vector<std::string> &more = {}) {
+    std::vector<std::string> words = {"--schedule", schedule, "--threads", threads};
+    words.insert(words.end(), more.begin(), more.end());
+    return traceModel(caseFile("model.toml"), words);
+  }
+
+  // Empty, and a failure of the test, where the tool fails.
+  Tensors traceModel(const std::string &model, const std::vector<std::string> &more) {
     const std::string out = (folder.path() / "out.safetensors").native();
     std::vector<std::string> words = {"memformer-run",
                                       "trace",
-                                      caseFile("model.toml"),
+                                      model,
                                       "--weights",
                                       caseFile("weights.safetensors"),
                                       "--tokens",
                                       caseFile("tokens.safetensors"),
                                       "--out",
-                                      out,
-                                      "--schedule",
-                                      schedule,
-                                      "--threads",
-                                      threads};
+                                      out};
     words.insert(words.end(), more.begin(), more.end());
     std::filesystem::remove(out);
     Outcome outcome = runTool(words, folder.path() / "cache");
@@ -85,6 +88,27 @@ INSTANTIATE_TEST_SUITE_P(Cases, Trace,
                          testing::Values("base", "no-memory", "odd-shapes", "projected-post-norm",
                                          "head-one", "many-slots", "tiny"),
                          testName);
+
+class TraceForAnotherCpu : public Trace {};
+
+// Vectors of half the width on a machine that has wider ones: where it has not, these are its own.
+TEST_P(TraceForAnotherCpu, IsWhatIsExpected) {
+  auto expected = readTensors(caseFile("expected.safetensors"));
+  auto tokens = SafetensorsFile::open(caseFile("tokens.safetensors"));
+  ASSERT_TRUE(expected && tokens);
+  const auto batch = std::to_string(tokens->find("targets")->shape[1]);
+  const std::string artifact = (folder.path() / "haswell.mfa").native();
+  Outcome outcome = runTool({"memformer-compile", caseFile("model.toml"), "--batch", batch, "--cpu",
+                             "haswell", "-o", artifact},
+                            folder.path());
+  ASSERT_EQ(outcome.status, 0) << outcome.output;
+  auto difference = compareToExpected(traceModel(artifact, {"--threads", "2"}), *expected);
+  ASSERT_TRUE(difference) << difference.error().message;
+  EXPECT_LE(difference->relative, tolerance) << difference->tensor;
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, TraceForAnotherCpu,
+                         testing::Values("base", "head-one", "many-slots", "tiny"), testName);
 
 class TraceWithDropout : public Trace {};
 

@@ -115,6 +115,19 @@ struct TemporaryFile {
   }
 };
 
+// What processes that were killed while they compiled have left. The lock of the key is held.
+void removeLeftovers(const fs::path &folder, const std::string &key) {
+  std::error_code code;
+  for (const auto &entry : fs::directory_iterator(folder, code)) {
+    const fs::path &path = entry.path();
+    if (path.filename().native().starts_with(key + ".") && path.extension() != ".mfa" &&
+        path.extension() != ".lock") {
+      std::error_code ignored;
+      fs::remove(path, ignored);
+    }
+  }
+}
+
 // The compiler's own messages go to standard error as they come.
 Result<void> runCompiler(const fs::path &compiler, const CompileRequest &request,
                          const fs::path &input, const fs::path &output) {
@@ -162,6 +175,7 @@ Result<CompileResult> compileCached(const CompileRequest &request) {
     if (auto artifact = Artifact::load(path))
       return CompileResult{*artifact, true};
 
+  removeLeftovers(*folder, *key);
   const std::string stem = fmt::format("{}.{}", *key, ::getpid());
   const TemporaryFile input{*folder / (stem + request.suffix)};
   const TemporaryFile output{*folder / (stem + ".new")};
