@@ -112,7 +112,17 @@ TEST(Recall, CurriculumDoublesAndIsResumed) {
   for (int64_t gap : {2, 4, 6}) {
     EXPECT_TRUE(source->harder());
     EXPECT_EQ(source->gap(), gap);
-    EXPECT_EQ(source->rolloutSegments(), gap + 3);
+    // Every gap up to the present one, and none beyond.
+    std::set<int64_t> lengths, expected;
+    for (int64_t present = 0; present <= gap; ++present)
+      expected.insert(present + 3);
+    TokenRollout rollout;
+    for (int round = 0; round < 100; ++round) {
+      int64_t segments = source->rolloutSegments();
+      lengths.insert(segments);
+      source->next(segments, segments, rollout);
+    }
+    EXPECT_EQ(lengths, expected);
   }
   EXPECT_FALSE(source->harder());
   auto again = openGood(settings, Split::Train, shape);
