@@ -312,6 +312,9 @@ Result<TrainResult> train(Session &session, const Configuration &configuration, 
   if (session.segments() < plan->horizon)
     return error("expected a session of at least {} segments, but got {}", plan->horizon,
                  session.segments());
+  // Weights that cannot be had are found before a folder is made, or a run overwritten.
+  if (!options.weights.empty() && options.existing != ExistingRun::Resume)
+    MEMFORMER_TRY(loadWeights(session, options.weights));
   auto metrics = openRunFolder(options.folder, options.existing);
   if (!metrics)
     return std::unexpected(metrics.error());

@@ -71,7 +71,7 @@ protected:
     int killed = 0;
     for (int attempt = 0; attempt < attempts; ++attempt) {
       const int64_t after =
-          1 + int64_t(randomBits(seed, uint64_t(attempt)) % uint64_t(duration / 5));
+          1 + int64_t(randomBits(seed, uint64_t(attempt)) % uint64_t(duration / 8));
       Outcome part = train("parts", attempt % 2 ? "2" : "1", after);
       if (part.status == 0)
         break; // it has come to its end before

@@ -109,6 +109,11 @@ Result<Model> open(const ModelRequest &request) {
     return openArtifact(request, std::move(*bytes));
   std::string text(reinterpret_cast<const char *>(bytes->data()), bytes->size());
   if (path.extension() == ".mlir" || path.extension() == ".mlirbc") {
+    for (const std::string &option : request.overrides)
+      for (std::string_view section : {"model.", "memory.", "initializer."})
+        if (option.starts_with(section))
+          return error("--set {}: {} is a model as IR, which has no configuration", option,
+                       request.path);
     auto configuration = request.settings.empty()
                              ? parseConfiguration("", "", request.overrides)
                              : readConfiguration(request.settings, request.overrides);
