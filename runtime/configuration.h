@@ -37,7 +37,7 @@ struct MemorySettings {
   bool outputProjection = false;
 };
 
-/// [initializer]: what model.md leaves to the run.
+/// [initializer]: what docs/model.md leaves to the run.
 struct InitializerSettings {
   double embedding = 0.02; // standard deviation of the embedding and the classification tokens
   double position =
