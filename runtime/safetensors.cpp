@@ -136,28 +136,42 @@ Result<void> SafetensorsFile::readBytes(const SafetensorsInfo &tensor,
   return readAt(tensor.begin, out);
 }
 
+namespace {
+
+// `read(offset, bytes)` a block of the file at a time; `onEntry(index, bytes)` each entry.
+template <class Read, class OnEntry>
+Result<void> forEachEntry(std::string_view file, const SafetensorsInfo &tensor, size_t entries,
+                          Read &&read, OnEntry &&onEntry) {
+  if (int64_t(entries) != tensor.elements())
+    return error("{}: tensor '{}': expected {} entries, but got {}", file, tensor.name, entries,
+                 tensor.elements());
+  const size_t size = bytesOf(tensor.type), perBlock = blockBytes / size;
+  std::array<std::byte, blockBytes> block;
+  for (size_t begin = 0; begin < entries; begin += perBlock) {
+    const size_t count = std::min(perBlock, entries - begin);
+    MEMFORMER_TRY(read(tensor.begin + begin * size, std::span(block).first(count * size)));
+    for (size_t i = 0; i < count; ++i)
+      MEMFORMER_TRY(onEntry(begin + i, block.data() + i * size));
+  }
+  return {};
+}
+
+} // namespace
+
 Result<void> SafetensorsFile::readFloats(const SafetensorsInfo &tensor, std::span<float> out,
                                          bool finite) const {
   if (tensor.type == SafetensorsType::I64)
     return error("{}: tensor '{}': expected floating-point numbers, but got I64", name,
                  tensor.name);
-  if (int64_t(out.size()) != tensor.elements())
-    return error("{}: tensor '{}': expected {} entries, but got {}", name, tensor.name, out.size(),
-                 tensor.elements());
-  const size_t size = bytesOf(tensor.type), perBlock = blockBytes / size;
-  std::array<std::byte, blockBytes> block;
-  for (size_t begin = 0; begin < out.size(); begin += perBlock) {
-    const size_t count = std::min(perBlock, out.size() - begin);
-    MEMFORMER_TRY(readAt(tensor.begin + begin * size, std::span(block).first(count * size)));
-    for (size_t i = 0; i < count; ++i) {
-      const float value = loadFloat(tensor.type, block.data() + i * size);
-      if (finite && !std::isfinite(value))
-        return error("{}: tensor '{}': entry {} is {}", name, tensor.name, begin + i,
-                     std::isnan(value) ? "not a number" : "infinite");
-      out[begin + i] = value;
-    }
-  }
-  return {};
+  auto read = [&](uint64_t offset, std::span<std::byte> bytes) { return readAt(offset, bytes); };
+  return forEachEntry(name, tensor, out.size(), read,
+                      [&](size_t i, const std::byte *bytes) -> Result<void> {
+                        out[i] = loadFloat(tensor.type, bytes);
+                        if (finite && !std::isfinite(out[i]))
+                          return error("{}: tensor '{}': entry {} is {}", name, tensor.name, i,
+                                       std::isnan(out[i]) ? "not a number" : "infinite");
+                        return {};
+                      });
 }
 
 Result<void> SafetensorsFile::readIntegers(const SafetensorsInfo &tensor,
@@ -166,23 +180,16 @@ Result<void> SafetensorsFile::readIntegers(const SafetensorsInfo &tensor,
       tensor.type != SafetensorsType::U8)
     return error("{}: tensor '{}': expected integers, but got {}", name, tensor.name,
                  memformer::name(tensor.type));
-  if (int64_t(out.size()) != tensor.elements())
-    return error("{}: tensor '{}': expected {} entries, but got {}", name, tensor.name, out.size(),
-                 tensor.elements());
-  const size_t size = bytesOf(tensor.type), perBlock = blockBytes / size;
-  std::array<std::byte, blockBytes> block;
-  for (size_t begin = 0; begin < out.size(); begin += perBlock) {
-    const size_t count = std::min(perBlock, out.size() - begin);
-    MEMFORMER_TRY(readAt(tensor.begin + begin * size, std::span(block).first(count * size)));
-    for (size_t i = 0; i < count; ++i) {
-      const int64_t value = loadInteger(tensor.type, block.data() + i * size);
-      if (value != int64_t(int32_t(value)))
-        return error("{}: tensor '{}': entry {} is {}, which does not fit in 32 bits", name,
-                     tensor.name, begin + i, value);
-      out[begin + i] = int32_t(value);
-    }
-  }
-  return {};
+  auto read = [&](uint64_t offset, std::span<std::byte> bytes) { return readAt(offset, bytes); };
+  return forEachEntry(
+      name, tensor, out.size(), read, [&](size_t i, const std::byte *bytes) -> Result<void> {
+        const int64_t value = loadInteger(tensor.type, bytes);
+        if (value != int64_t(int32_t(value)))
+          return error("{}: tensor '{}': entry {} is {}, which does not fit in 32 bits", name,
+                       tensor.name, i, value);
+        out[i] = int32_t(value);
+        return {};
+      });
 }
 
 } // namespace memformer
