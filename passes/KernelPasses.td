@@ -10,7 +10,8 @@ def ToKernelsPass : Pass<"memformer-to-kernels", "::mlir::ModuleOp"> {
   let description = [{
     A linear layer becomes `kernel.gemm` of its packed weight with the bias in its epilogue, an element-wise op `kernel.map` with its scalar form as body, a norm, an attention, an embedding and a loss the kernel of
     that kind. A value that only `memformer.accumulate` reads is not stored: the gemm, reduce or scatter_add that computes it adds to the parameter's gradient itself; any other value is added by a `kernel.reduce` over no dimensions.
-    Constants become part of the regions that read them. Parameters are loaded once, at the beginning.
+    Constants become part of the regions that read them. Parameters are loaded once, at the beginning. Dropout keys of all streams are one small table, of which each kernel reads its own part: a stream is an operand,
+    so that kernels that differ in it alone are one.
 
     ```mlir
     %dw = memformer.weight_gradient %g, %x : (tensor<2x3x5xf32>, tensor<2x3x7xf32>) -> tensor<5x7xf32>
@@ -81,7 +82,8 @@ def PlanPass : Pass<"kernel-plan", "::mlir::ModuleOp"> {
   let description = [{
     Replaces the functions of the kernel level by a program: spaces, named tensors, kernels and the functions `@prepare`, `@train`, `@update`, `@evaluate` and `@trace` of docs/artifact.md. Parameters are one vector;
     states lie in slots of `@replay`, saved values in `@saved` for each segment; all that lives within a segment lies in `@workspace`, where the largest buffers are placed first, each in the smallest gap between
-    those that live at the same time. Results are written to their destination by the kernel that computes them, or copied. Kernels that are the same op with the same attributes, types and regions are one.
+    those that live at the same time. Results are written to their destination by the kernel that computes them, or copied. A slice that is one stretch of bytes
+    is no instruction: it lies in its operand. Kernels that are the same op with the same attributes, types and regions are one.
 
     The plan is run on values before it is accepted: every operand must still be whole where it is read.
   }];

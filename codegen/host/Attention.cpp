@@ -57,7 +57,7 @@ AttentionEmitter::AttentionEmitter(Emit &e, kernel::AttentionOp op,
     : e(e), op(op), shape(op.getQuery(), op.getKey(), int64_t(op.getHeads())),
       panels(e.target, shape.queries), blocks(e.target, shape.keys, panels.vectors()),
       dropout(e, shape, op.getDropoutKey() ? arguments.operands.back() : Value(),
-              op.getProbability().convertToDouble(), int32_t(op.getStream())),
+              op.getProbability().convertToDouble()),
       zero(e.index(0)) {
   auto next = arguments.operands.begin();
   query = *next++;

@@ -62,7 +62,7 @@ GradientEmitter::GradientEmitter(Emit &e, kernel::AttentionGradientOp op,
     : e(e), op(op), shape(op.getQuery(), op.getKey(), int64_t(op.getHeads())),
       panels(e.target, shape.queries), blocks(e.target, shape.keys, panels.vectors()),
       dropout(e, shape, op.getDropoutKey() ? arguments.operands.back() : Value(),
-              op.getProbability().convertToDouble(), int32_t(op.getStream())),
+              op.getProbability().convertToDouble()),
       zero(e.index(0)), scale(float(op.getScale().convertToDouble())),
       operands(arguments.operands) {
   llvm::append_range(operands, arguments.results);

@@ -205,8 +205,8 @@ Value emitVisible(Emit &e, const QueryPanel &panel, int64_t v, Value key) {
 }
 
 ProbabilityDropout::ProbabilityDropout(Emit &e, const AttentionShape &shape, Value key,
-                                       double probability, int32_t stream)
-    : shape(shape), probability(probability), stream(stream) {
+                                       double probability)
+    : shape(shape), probability(probability) {
   if (probability <= 0)
     return;
   key0 = e.broadcast(e.loadScalar(key, e.index(0)));
@@ -227,7 +227,8 @@ void ProbabilityDropout::begin(Emit &e, const QueryPanel &panel, Value batch, Va
 
 Value ProbabilityDropout::keep(Emit &e, int64_t v, Value key) {
   Value entry = e.add(firstEntries[v], e.broadcast(e.toInt(key)));
-  return buildKeep(e.b, e.loc, entry, key0, key1, stream, probability);
+  // The key is that of the op's stream, as stream 0 has it.
+  return buildKeep(e.b, e.loc, entry, key0, key1, 0, probability);
 }
 
 float ProbabilityDropout::scale() const { return float(keepScale(probability)); }

@@ -111,8 +111,7 @@ mlir::Value emitVisible(Emit &e, const QueryPanel &panel, int64_t v, mlir::Value
 /// The dropout of an attention's probabilities, entries being numbered as in [B, H, Lq, Lk].
 class ProbabilityDropout {
 public:
-  ProbabilityDropout(Emit &e, const AttentionShape &shape, mlir::Value key, double probability,
-                     int32_t stream);
+  ProbabilityDropout(Emit &e, const AttentionShape &shape, mlir::Value key, double probability);
 
   explicit operator bool() const { return probability > 0; }
   /// For the panel: call before `keep`, outside of loops over keys.
@@ -123,7 +122,6 @@ public:
 private:
   const AttentionShape &shape;
   double probability;
-  int32_t stream;
   mlir::Value key0, key1;
   /// The entry of key 0, for each query.
   llvm::SmallVector<mlir::Value> firstEntries;

@@ -1,6 +1,7 @@
 // From the LLVM dialect to machine code.
 
 #include "codegen/host/MachineCode.h"
+#include "dialect/program/Arguments.h"
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/LLVMContext.h"
@@ -41,7 +42,7 @@ static void addArgumentAttributes(Function &function, const KernelModule &kernel
     AttrBuilder attributes(context);
     attributes.addAttribute(Attribute::NoAlias);
     attributes.addAttribute(Attribute::NonNull);
-    attributes.addAlignmentAttr(Align(64));
+    attributes.addAlignmentAttr(Align(uint64_t(program::argumentAlignment(known.bytes))));
     if (known.bytes > 0)
       attributes.addDereferenceableAttr(uint64_t(known.bytes));
     if (!known.isWritten)

@@ -135,11 +135,11 @@ def AttentionOp : Kernel_Op<"attention", [AttrSizedOperandSegments]> {
   let summary = "softmax attention with the scores never in memory";
   let description = [{
     As `memformer.attention`, and with `self_key` and `self_value` as `memformer.slot_attention`. With `normalize` the rows of the result, after the addition of `bias`, are also divided by their length: the second
-    form of the result, first without. Results: the attention's result, lse, and with `normalize` the normalised rows.
+    form of the result, first without. The dropout key is that of the op's stream. Results: the attention's result, lse, and with `normalize` the normalised rows.
   }];
   let arguments = (ins FloatTensor:$query, FloatTensor:$key, FloatTensor:$value, Optional<FloatTensor>:$self_key, Optional<FloatTensor>:$self_value, Optional<FloatTensor>:$bias,
     Optional<IntegerTensor>:$dropout_key, I64Attr:$heads, F64Attr:$scale, UnitAttr:$causal, UnitAttr:$normalize,
-    DefaultValuedAttr<F64Attr, "0.0">:$probability, DefaultValuedAttr<I32Attr, "0">:$stream);
+    DefaultValuedAttr<F64Attr, "0.0">:$probability);
   let results = (outs FloatTensor:$result, FloatTensor:$lse, Optional<FloatTensor>:$normalized);
   let assemblyFormat = [{
     $query `,` $key `,` $value (`self` `(` $self_key^ `,` $self_value `)`)? (`bias` `(` $bias^ `)`)? (`dropout` $dropout_key^)? `heads` $heads `scale` $scale (`causal` $causal^)?
@@ -152,7 +152,7 @@ def AttentionGradientOp : Kernel_Op<"attention_gradient", [AttrSizedOperandSegme
   let description = [{Results: the gradients of query, key, value and, with a self column, of self_key and self_value.}];
   let arguments = (ins FloatTensor:$gradient, FloatTensor:$query, FloatTensor:$key, FloatTensor:$value, FloatTensor:$result_value, FloatTensor:$lse,
     Optional<FloatTensor>:$self_key, Optional<FloatTensor>:$self_value, Optional<IntegerTensor>:$dropout_key, I64Attr:$heads, F64Attr:$scale, UnitAttr:$causal,
-    DefaultValuedAttr<F64Attr, "0.0">:$probability, DefaultValuedAttr<I32Attr, "0">:$stream);
+    DefaultValuedAttr<F64Attr, "0.0">:$probability);
   let results = (outs FloatTensor:$query_gradient, FloatTensor:$key_gradient, FloatTensor:$value_gradient, Optional<FloatTensor>:$self_key_gradient, Optional<FloatTensor>:$self_value_gradient);
   let assemblyFormat = [{
     $gradient `,` $query `,` $key `,` $value `,` $result_value `,` $lse (`self` `(` $self_key^ `,` $self_value `)`)? (`dropout` $dropout_key^)? `heads` $heads `scale` $scale
@@ -215,8 +215,9 @@ def ConcatOp : Kernel_Op<"concat"> {
 
 def SliceOp : Kernel_Op<"slice"> {
   let summary = "the entries [offset, offset + size) along an axis";
-  let arguments = (ins FloatTensor:$input, I64Attr:$axis, I64Attr:$offset);
-  let results = (outs FloatTensor:$result);
+  let description = [{A slice that is one stretch of its operand's bytes is no dispatch: its result lies where the operand does (`program.isView`).}];
+  let arguments = (ins AnyModelTensor:$input, I64Attr:$axis, I64Attr:$offset);
+  let results = (outs AnyModelTensor:$result);
   let assemblyFormat = "$input `axis` $axis `offset` $offset attr-dict `:` functional-type(operands, results)";
 }
 

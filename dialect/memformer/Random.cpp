@@ -53,12 +53,20 @@ private:
 Value memformer::buildRandomBits(OpBuilder &builder, Location location, Value index, Value key0,
                                  Value key1, int32_t stream) {
   Words words(builder, location, index.getType());
+  Value number = words.constant(static_cast<uint32_t>(stream));
+  Value a = words.mix(buildStreamWord(builder, location, key0, number));
+  Value second = buildStreamWord(builder, location, key1, number);
+  Value b = words.mix(words.exclusiveOr(second, a));
+  return words.mix(words.exclusiveOr(words.mix(words.add(index, a)), b));
+}
+
+Value memformer::buildStreamWord(OpBuilder &builder, Location location, Value word, Value stream) {
+  Words words(builder, location, word.getType());
   // Streams are small numbers: spread them over all bits, so that streams of nearby keys do not
   // meet.
-  Value spread = words.constant(static_cast<uint32_t>(stream) * 0x9e3779b9U);
-  Value a = words.mix(words.add(key0, spread));
-  Value b = words.mix(words.exclusiveOr(words.add(key1, spread), a));
-  return words.mix(words.exclusiveOr(words.mix(words.add(index, a)), b));
+  Value spread =
+      arith::MulIOp::create(builder, location, stream, words.constant(0x9e3779b9U)).getResult();
+  return words.add(word, spread);
 }
 
 Value memformer::buildKeep(OpBuilder &builder, Location location, Value index, Value key0,

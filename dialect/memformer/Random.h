@@ -21,6 +21,11 @@ namespace memformer {
 mlir::Value buildRandomBits(mlir::OpBuilder &builder, mlir::Location location, mlir::Value index,
                             mlir::Value key0, mlir::Value key1, int32_t stream);
 
+/// Builds the word of a key, of either half, that does for stream 0 what `word` does for `stream`:
+/// streams that differ in their keys alone share their code. All i32, scalars or vectors alike.
+mlir::Value buildStreamWord(mlir::OpBuilder &builder, mlir::Location location, mlir::Value word,
+                            mlir::Value stream);
+
 /// Builds whether dropout keeps the entry: i1, or a vector of i1. False with probability
 /// `probability` (in [0, 1), resolved to 2⁻³²).
 mlir::Value buildKeep(mlir::OpBuilder &builder, mlir::Location location, mlir::Value index,

@@ -48,4 +48,20 @@ SmallVector<KernelArgument> argumentsOf(Operation *kernel) {
   return arguments;
 }
 
+std::optional<int64_t> viewOffset(Operation *op) {
+  auto slice = dyn_cast<kernel::SliceOp>(op);
+  if (!slice)
+    return std::nullopt;
+  ArrayRef<int64_t> shape = kernel::shapeOf(slice.getInput().getType());
+  int64_t axis = int64_t(slice.getAxis());
+  if (ShapedType::getNumElements(shape.take_front(axis)) != 1)
+    return std::nullopt;
+  int64_t bytes = bytesOf(slice.getType());
+  int64_t extent = kernel::shapeOf(slice.getType())[axis];
+  int64_t offset = extent ? bytes / extent * int64_t(slice.getOffset()) : 0;
+  if (offset % argumentAlignment(bytes) != 0)
+    return std::nullopt;
+  return offset;
+}
+
 } // namespace memformer::program

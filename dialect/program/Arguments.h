@@ -5,6 +5,7 @@
 
 #include "mlir/IR/Operation.h"
 #include "llvm/ADT/SmallVector.h"
+#include <optional>
 
 namespace memformer::program {
 
@@ -25,11 +26,18 @@ llvm::SmallVector<KernelArgument> argumentsOf(mlir::Operation *kernel);
 /// The parameter whose gradient a kernel adds to, null for none.
 mlir::FlatSymbolRefAttr accumulatedParameter(mlir::Operation *kernel);
 
+/// Where the result of an op begins in its operand, in bytes, if it is one stretch of the operand's
+/// bytes and begins where an argument may: such an op is no dispatch, its result lies in the
+/// operand.
+std::optional<int64_t> viewOffset(mlir::Operation *op);
+
 /// Bytes of a dense tensor.
 int64_t bytesOf(mlir::Type type);
 
 /// Buffers begin at multiples of this and are a multiple of this long.
 inline constexpr int64_t alignment = 64;
+/// What a kernel may take the beginning of an argument of `bytes` to be a multiple of.
+inline int64_t argumentAlignment(int64_t bytes) { return bytes < alignment ? 4 : alignment; }
 inline int64_t alignedBytes(int64_t bytes) {
   return (bytes + alignment - 1) / alignment * alignment;
 }

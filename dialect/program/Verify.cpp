@@ -86,9 +86,10 @@ LogicalResult DispatchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   }
   for (auto [argument, attribute] : llvm::zip_equal(expected, getArguments())) {
     auto address = cast<AddressAttr>(attribute);
-    if (address.getOffset() % alignment != 0 || address.getStride() % alignment != 0)
-      return emitOpError("expected arguments at multiples of ")
-             << alignment << " bytes, but got " << address;
+    int64_t unit = argumentAlignment(argument.bytes);
+    if (address.getOffset() % unit != 0 || address.getStride() % unit != 0)
+      return emitOpError("expected an argument of ") << argument.bytes << " bytes at a multiple of "
+                                                     << unit << " bytes, but got " << address;
     if (failed(verifyAddress(*this, symbols, address, argument.bytes)))
       return failure();
   }

@@ -85,7 +85,7 @@ int64_t memformer::fuseNormalizeIntoAttention(Block &block) {
         norm.getType(), attention.getQuery(), attention.getKey(), attention.getValue(),
         attention.getSelfKey(), attention.getSelfValue(), norm.getBias(), attention.getDropoutKey(),
         attention.getHeadsAttr(), attention.getScaleAttr(), attention.getCausalAttr(),
-        builder.getUnitAttr(), attention.getProbabilityAttr(), attention.getStreamAttr());
+        builder.getUnitAttr(), attention.getProbabilityAttr());
     attention.getResult().replaceAllUsesWith(merged.getResult());
     attention.getLse().replaceAllUsesWith(merged.getLse());
     norm.getResult().replaceAllUsesWith(merged.getNormalized());

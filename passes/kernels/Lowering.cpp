@@ -62,6 +62,10 @@ LogicalResult KernelLowering::run() {
 }
 
 LogicalResult KernelLowering::lower(Operation *op) {
+  if (auto dropout = dyn_cast<DropoutOp>(op)) {
+    dropout.getKeyMutable().assign(keyOfStream(dropout.getKey(), int32_t(dropout.getStream())));
+    dropout.setStream(0);
+  }
   if (isa<ElementwiseOpInterface>(op)) {
     lowerElementwise(op);
     return success();

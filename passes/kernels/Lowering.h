@@ -51,6 +51,10 @@ private:
   mlir::LogicalResult lowerStructural(mlir::Operation *op);
   mlir::LogicalResult lowerAttention(mlir::Operation *op);
 
+  /// The dropout key of one stream: a part of a table that is computed once in a function, so that
+  /// kernels of different streams are the same code.
+  mlir::Value keyOfStream(mlir::Value key, int32_t stream);
+
   /// A result that only `memformer.accumulate` reads is not computed where it stands: the
   /// accumulation will build `form`. Otherwise `value` replaces it.
   void define(mlir::Value result, AccumulateForm form, std::function<mlir::Value()> value);
@@ -70,6 +74,8 @@ private:
   /// Results of maps that repeat one number, and where a tensor of rank 0 was repeated, that.
   llvm::DenseMap<mlir::Value, mlir::TypedAttr> constants;
   llvm::DenseMap<mlir::Value, mlir::Value> repeated;
+  /// Of each dropout key its words for every stream, [2 · streams].
+  llvm::DenseMap<mlir::Value, mlir::Value> keyTables;
 };
 
 } // namespace memformer

@@ -27,6 +27,34 @@ AddressAttr FunctionPlan::gradientOf(Operation *kernel) const {
                           layout.offsets.lookup(param.getAttr()), 0);
 }
 
+// Where a value lies that is part of another, and that other.
+static std::pair<Value, int64_t> storageOf(Value value) {
+  int64_t offset = 0;
+  while (Operation *op = value.getDefiningOp()) {
+    std::optional<int64_t> inside = program::viewOffset(op);
+    if (!inside)
+      break;
+    offset += *inside;
+    value = op->getOperand(0);
+  }
+  return {value, offset};
+}
+
+// Everything that reads the bytes of a value, through whatever views of them.
+static void collectReaders(Value value, SmallVectorImpl<Operation *> &readers) {
+  for (Operation *user : value.getUsers())
+    if (program::viewOffset(user))
+      collectReaders(user->getResult(0), readers);
+    else
+      readers.push_back(user);
+}
+
+static SmallVector<Operation *> readersOf(Value value) {
+  SmallVector<Operation *> readers;
+  collectReaders(value, readers);
+  return readers;
+}
+
 FunctionPlan::FunctionPlan(func::FuncOp function, const ParameterLayout &layout,
                            ArrayRef<AddressAttr> arguments, ArrayRef<Destination> results,
                            int64_t base)
@@ -39,11 +67,19 @@ FunctionPlan::FunctionPlan(func::FuncOp function, const ParameterLayout &layout,
       places[load.getResult()] =
           AddressAttr::get(context, FlatSymbolRefAttr::get(context, "parameters"),
                            layout.offsets.lookup(load.getParamAttr().getAttr()), 0);
+    else if (program::viewOffset(&op))
+      views.push_back(op.getResult(0));
     else
       ops.push_back(&op);
   }
   placeResults(results);
   placeOthers(base);
+  for (Value view : views) {
+    auto [storage, offset] = storageOf(view);
+    AddressAttr place = places.lookup(storage);
+    places[view] =
+        AddressAttr::get(context, place.getSpace(), place.getOffset() + offset, place.getStride());
+  }
   planCopies(results);
 }
 
@@ -51,13 +87,14 @@ FunctionPlan::FunctionPlan(func::FuncOp function, const ParameterLayout &layout,
 // that of the state before leaves it.
 bool FunctionPlan::mayWriteAtOnce(Value value, const Destination &destination) {
   Operation *op = value.getDefiningOp();
-  if (destination.when != program::When::Always || !op || places.contains(value))
+  if (destination.when != program::When::Always || !op || places.contains(value) ||
+      program::viewOffset(op))
     return false;
   int64_t bytes = program::bytesOf(value.getType());
   for (Value argument : function.getArguments())
     if (overlap(places.lookup(argument), program::bytesOf(argument.getType()), destination.address,
                 bytes))
-      for (Operation *user : argument.getUsers())
+      for (Operation *user : readersOf(argument))
         if (!user->isBeforeInBlock(op))
           return false;
   return true;
@@ -89,7 +126,7 @@ void FunctionPlan::placeOthers(int64_t base) {
       Buffer buffer;
       buffer.bytes = program::bytesOf(result.getType());
       buffer.first = buffer.last = numbers[op];
-      for (Operation *user : result.getUsers())
+      for (Operation *user : readersOf(result))
         buffer.last = std::max(buffer.last, numbers[user]);
       buffers.push_back(buffer);
       values.push_back(result);
@@ -107,7 +144,10 @@ void FunctionPlan::planCopies(ArrayRef<Destination> results) {
     const Destination &destination = results[i];
     if (!copied[i] || from == destination.address)
       continue;
-    int64_t bytes = program::alignedBytes(program::bytesOf(value.getType()));
+    // With the padding, but for a view, after which there is more than that.
+    int64_t bytes = program::bytesOf(value.getType());
+    if (storageOf(value).first == value)
+      bytes = program::alignedBytes(bytes);
     // What another copy overwrites is first taken out of its way.
     bool overwritten = llvm::any_of(llvm::enumerate(results), [&, i = i, from](auto other) {
       size_t j = other.index();
@@ -116,7 +156,7 @@ void FunctionPlan::planCopies(ArrayRef<Destination> results) {
     });
     if (overwritten) {
       AddressAttr aside = workspace(workspaceBytes);
-      workspaceBytes += bytes;
+      workspaceBytes += program::alignedBytes(bytes);
       copies.push_back({aside, from, bytes, program::When::Always, value});
       from = aside;
     }
@@ -151,9 +191,14 @@ public:
     });
     entries.push_back({place, bytes, value});
   }
+  // Whether the bytes of a value, or of what it is a view of, are where they were written.
   bool holds(AddressAttr place, Value value) const {
-    return llvm::any_of(
-        entries, [&](const Entry &entry) { return entry.place == place && entry.value == value; });
+    auto [storage, offset] = storageOf(value);
+    return llvm::any_of(entries, [&, storage = storage, offset = offset](const Entry &entry) {
+      return entry.place.getSpace() == place.getSpace() &&
+             entry.place.getOffset() + offset == place.getOffset() &&
+             entry.place.getStride() == place.getStride() && entry.value == storage;
+    });
   }
 
 private:

@@ -56,6 +56,8 @@ private:
   mlir::func::FuncOp function;
   const ParameterLayout &layout;
   llvm::SmallVector<mlir::Operation *> ops;
+  /// Values that lie in others, which need no instruction.
+  llvm::SmallVector<mlir::Value> views;
   llvm::DenseMap<mlir::Value, program::AddressAttr> places;
   /// For each result whether it is copied to its destination.
   llvm::SmallVector<bool> copied;

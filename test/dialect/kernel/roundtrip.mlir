@@ -85,8 +85,8 @@ func.func @rows(%x: tensor<2x3x4xf32>, %v: tensor<4xf32>, %b: tensor<3x4xf32>, %
 
 // CHECK-LABEL: func.func @attention
 func.func @attention(%q: tensor<2x3x4xf32>, %k: tensor<2x5x4xf32>, %b: tensor<3x4xf32>, %key: tensor<2xi32>) -> tensor<2x2x3x6xf32> {
-  // CHECK: kernel.attention %{{.*}}, %{{.*}}, %{{.*}} dropout %{{.*}} heads 2 scale 5.000000e-01 causal {probability = 1.000000e-01 : f64, stream = 3 : i32} :
-  %o, %l = kernel.attention %q, %k, %k dropout %key heads 2 scale 0.5 causal {probability = 0.1 : f64, stream = 3 : i32}
+  // CHECK: kernel.attention %{{.*}}, %{{.*}}, %{{.*}} dropout %{{.*}} heads 2 scale 5.000000e-01 causal {probability = 1.000000e-01 : f64} :
+  %o, %l = kernel.attention %q, %k, %k dropout %key heads 2 scale 0.5 causal {probability = 0.1 : f64}
     : (tensor<2x3x4xf32>, tensor<2x5x4xf32>, tensor<2x5x4xf32>, tensor<2xi32>) -> (tensor<2x3x4xf32>, tensor<2x2x3xf32>)
   // CHECK: kernel.attention %{{.*}}, %{{.*}}, %{{.*}} self(%{{.*}}, %{{.*}}) bias(%{{.*}}) heads 2 scale 5.000000e-01 normalize :
   %s, %m, %y = kernel.attention %q, %k, %k self(%q, %o) bias(%b) heads 2 scale 0.5 normalize

@@ -93,3 +93,19 @@ program.tensor parameter "w" at <@parameters, 0> : tensor<5xf32>
 program.space @inputs "workspace" bytes 128
 // expected-error@+1 {{expected an aligned offset, but got 4}}
 program.tensor input "w" at <@inputs, 4> : tensor<5xf32>
+
+// -----
+
+program.space @workspace "workspace" bytes 256
+program.kernel @map_0 attributes {flops = 0 : i64, bytes = 136 : i64} {
+^bb0(%x: tensor<17xf32>):
+  %y = kernel.map %x trailing : (tensor<17xf32>) -> tensor<17xf32> {
+  ^bb0(%a: f32, %i: i32):
+    kernel.yield %a : f32
+  }
+  program.return %y : tensor<17xf32>
+}
+program.function @train {
+  // expected-error@+1 {{expected an argument of 68 bytes at a multiple of 64 bytes, but got}}
+  program.dispatch @map_0 [#program.address<@workspace, 4>, #program.address<@workspace, 128>]
+}

@@ -8,8 +8,9 @@ memformer.param @position : tensor<3x5xf32> = <normal, 0.5>
 
 // A chain: projection, activation, dropout, residual.
 // CHECK-LABEL: func.func @chain(
-// CHECK-SAME: %[[X:.*]]: tensor<2x3x7xf32>, %[[R:.*]]: tensor<2x3x5xf32>, %[[KEY:.*]]: tensor<2xi32>
+// CHECK-SAME: %[[X:.*]]: tensor<2x3x7xf32>, %[[R:.*]]: tensor<2x3x5xf32>, %{{.*}}: tensor<2xi32>
 func.func @chain(%x: tensor<2x3x7xf32>, %r: tensor<2x3x5xf32>, %key: tensor<2xi32>) -> tensor<2x3x5xf32> {
+  // CHECK: %[[KEY:.*]] = kernel.slice
   // CHECK: %[[Y:.*]] = kernel.gemm %[[X]], %{{.*}} extras(%{{.*}} trailing, %[[KEY]] whole, %[[R]] trailing) n 5 packed
   // CHECK-SAME: -> tensor<2x3x5xf32>
   // CHECK-NEXT: ^bb0(%{{.*}}: f32, %{{.*}}: f32, %{{.*}}: i32, %{{.*}}: i32, %{{.*}}: f32, %{{.*}}: i32):

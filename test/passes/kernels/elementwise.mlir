@@ -29,7 +29,10 @@ func.func @select(%m: tensor<3xi32>, %x: tensor<3x2x5xf32>) -> tensor<3x2x5xf32>
 
 // CHECK-LABEL: func.func @dropout(
 func.func @dropout(%x: tensor<13xf32>, %key: tensor<2xi32>) -> tensor<13xf32> {
-  // CHECK: kernel.map %{{.*}} trailing, %{{.*}} whole : (tensor<13xf32>, tensor<2xi32>) -> tensor<13xf32> {
+  // Words for streams 0 … 3; the kernel takes those of its own.
+  // CHECK: %[[TABLE:.*]] = kernel.map %{{.*}} whole : (tensor<2xi32>) -> tensor<8xi32> {
+  // CHECK: %[[KEY:.*]] = kernel.slice %[[TABLE]] axis 0 offset 6 : (tensor<8xi32>) -> tensor<2xi32>
+  // CHECK: kernel.map %{{.*}} trailing, %[[KEY]] whole : (tensor<13xf32>, tensor<2xi32>) -> tensor<13xf32> {
   // CHECK-NEXT: ^bb0(%{{.*}}: f32, %{{.*}}: i32, %{{.*}}: i32, %{{.*}}: i32):
   %y = memformer.dropout %x, %key probability 0.25 stream 3 : (tensor<13xf32>, tensor<2xi32>) -> tensor<13xf32>
   return %y : tensor<13xf32>
