@@ -149,6 +149,9 @@ llvm::Expected<json::Object> ManifestBuilder::build() {
   manifest["inputs"] = tensors(program::TensorKind::Input);
   manifest["outputs"] = tensors(program::TensorKind::Output);
   manifest["scalars"] = tensors(program::TensorKind::Scalar);
+  if (json::Array inputs = tensors(program::TensorKind::StepInput); !inputs.empty())
+    manifest["stream"] = json::Object{{"inputs", std::move(inputs)},
+                                      {"outputs", tensors(program::TensorKind::StepOutput)}};
   if (llvm::Error error = addKernels(manifest))
     return error;
 

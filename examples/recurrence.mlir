@@ -30,8 +30,10 @@ memformer.param @write.value.bias : tensor<32xf32> = <uniform, 0.177>
 memformer.param @output.weight : tensor<64x32xf32> = <uniform, 0.177>
 memformer.param @output.bias : tensor<64xf32> = <uniform, 0.177>
 
-// The recurrence names its state, its inputs and what can be observed of it.
-memformer.recurrence @model states ["memory"] inputs ["encoder_tokens", "decoder_tokens", "targets"] outputs ["logits", "prediction"] initial {
+// The recurrence names its state, its inputs and what can be observed of it. The tokens of the decoder may arrive one by one, each of which gives the logits of
+// the next: `memformer-run generate`.
+memformer.recurrence @model states ["memory"] inputs ["encoder_tokens", "decoder_tokens", "targets"] outputs ["logits", "prediction"]
+    streamed "decoder_tokens" to "logits" initial {
   // The state at the beginning of a stream, computed from parameters. Rows of the batch return to it when the caller resets them, and
   // gradients that arrive there go on into these parameters.
   %bias = memformer.load_param @memory.bias : tensor<5x32xf32>

@@ -286,7 +286,8 @@ OwningOpRef<ModuleOp> MemformerBuilder::build() {
     inputs.push_back("dropout_key");
   recurrence =
       RecurrenceOp::create(builder, location, "memformer", builder.getStrArrayAttr(states),
-                           builder.getStrArrayAttr(inputs), builder.getStrArrayAttr(outputs));
+                           builder.getStrArrayAttr(inputs), builder.getStrArrayAttr(outputs),
+                           builder.getStringAttr("decoder_tokens"), builder.getStringAttr("logits"));
   buildSegment(recurrence.getSegment());
   buildInitial(recurrence.getInitial());
   return module;

@@ -61,6 +61,30 @@ def DifferentiatePass : Pass<"memformer-differentiate", "::mlir::ModuleOp"> {
   ];
 }
 
+def StreamPass : Pass<"memformer-stream", "::mlir::ModuleOp"> {
+  let summary = "derive the generation of a streamed input, token by token";
+  let description = [{
+    From the segment of a differentiated recurrence that says which input is `streamed`: `@begin` runs once a segment and computes the next state and all that positions need which does not depend on the
+    streamed input (keys and values of attention to the encoder); `@step` computes one position. A value `[B, L, …]` that depends on the streamed input becomes `[B, 1, …]`; causal attention becomes
+    `memformer.attention_step`, whose caches are arguments and results of role `cache`; what an op reads of a table of positions becomes `memformer.row`. Dropout is the identity. An op that mixes positions in
+    another way, or a next state that depends on the streamed input, is an error.
+
+    ```mlir
+    func.func @begin(%memory: ... {memformer.role = "state"}, %encoder_tokens: ..., %reset: ...) -> (... {memformer.role = "state"}, ... {memformer.name = "carried0", memformer.role = "carried"})
+    func.func @step(%token: tensor<1x1xi32> {memformer.name = "decoder_tokens", memformer.role = "step_input"}, %position: tensor<i32> {memformer.name = "position", memformer.role = "step_input"},
+      %carried: ..., %keys: ... {memformer.name = "key_cache0", memformer.role = "cache"}, ...)
+      -> (tensor<1x1x256xf32> {memformer.name = "logits", memformer.role = "step_output"}, ... {memformer.name = "key_cache0", memformer.role = "cache"}, ...)
+    ```
+  }];
+  let dependentDialects = ["::memformer::MemformerDialect", "::mlir::func::FuncDialect"];
+  let statistics = [
+    Statistic<"carriedValues", "carried-values", "Values that the beginning of a segment leaves for its positions">,
+    Statistic<"carriedBytes", "carried-bytes", "Bytes of those">,
+    Statistic<"caches", "caches", "Tensors that positions leave for those after them">,
+    Statistic<"cacheBytes", "cache-bytes", "Bytes of those">
+  ];
+}
+
 def SchedulePass : Pass<"memformer-schedule", "::mlir::ModuleOp"> {
   let summary = "cut a differentiated recurrence into what is traversed forward, saved and recomputed";
   let description = [{
@@ -83,7 +107,8 @@ def SchedulePass : Pass<"memformer-schedule", "::mlir::ModuleOp"> {
     Option<"schedule", "schedule", "::memformer::ScheduleKind", "::memformer::ScheduleKind::Mrbp", "Which values the forward traversal saves", [{::llvm::cl::values(
       clEnumValN(::memformer::ScheduleKind::Bptt, "bptt", "everything that the gradient reads"),
       clEnumValN(::memformer::ScheduleKind::Checkpoint, "checkpoint", "the state alone; the forward traversal computes the loss"),
-      clEnumValN(::memformer::ScheduleKind::Mrbp, "mrbp", "the state alone; the forward traversal computes nothing but the next state"))}]>
+      clEnumValN(::memformer::ScheduleKind::Mrbp, "mrbp", "the state alone; the forward traversal computes nothing but the next state"))}]>,
+    Option<"training", "training", "bool", "true", "Make @forward and @replay; else @evaluate and @trace alone">
   ];
   let dependentDialects = ["::memformer::MemformerDialect", "::mlir::func::FuncDialect"];
   let statistics = [

@@ -14,7 +14,9 @@ void memformer::buildSchedulePipeline(OpPassManager &manager, const ScheduleOpti
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
   manager.addPass(createDifferentiatePass());
-  manager.addPass(createSchedulePass(SchedulePassOptions{options.schedule}));
+  if (options.generation)
+    manager.addPass(createStreamPass());
+  manager.addPass(createSchedulePass(SchedulePassOptions{options.schedule, options.training}));
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
 }
@@ -24,7 +26,8 @@ void memformer::buildKernelPipeline(OpPassManager &manager, const KernelOptions 
   manager.addPass(createCSEPass());
   manager.addPass(createFusePass(FusePassOptions{options.fuseLayerNorm, options.fuseNormalize}));
   manager.addPass(createPreparePass());
-  manager.addPass(createAddUpdatePass());
+  if (options.training)
+    manager.addPass(createAddUpdatePass());
 }
 
 void memformer::buildProgramPipeline(OpPassManager &manager, const ProgramOptions &options) {

@@ -17,6 +17,12 @@ struct ScheduleOptions : mlir::PassPipelineOptions<ScheduleOptions> {
                        clEnumValN(ScheduleKind::Checkpoint, "checkpoint", "the state alone"),
                        clEnumValN(ScheduleKind::Mrbp, "mrbp",
                                   "the state alone, with nothing else computed forward"))};
+  Option<bool> training{*this, "training",
+                        llvm::cl::desc("make the functions that training needs"),
+                        llvm::cl::init(true)};
+  Option<bool> generation{*this, "generation",
+                          llvm::cl::desc("make the functions that generation needs"),
+                          llvm::cl::init(false)};
 };
 
 /// `memformer-schedule-pipeline`: from a model to the functions of its schedule (docs/levels.md).
@@ -33,6 +39,8 @@ struct KernelOptions : mlir::PassPipelineOptions<KernelOptions> {
       *this, "fuse-normalize",
       llvm::cl::desc("make the normalisation of slots part of their attention"),
       llvm::cl::init(false)};
+  Option<bool> training{*this, "training", llvm::cl::desc("add the optimizer's step"),
+                        llvm::cl::init(true)};
 };
 
 /// `memformer-kernel-pipeline`: from the functions of a schedule to fused kernels, with `@prepare`

@@ -95,9 +95,16 @@ struct Instruction {
   std::vector<Instruction> body;
 };
 
-enum class Function { Prepare, Train, Update, Evaluate, Trace };
-inline constexpr size_t numFunctions = 5;
+enum class Function { Prepare, Train, Update, Evaluate, Trace, Begin, Step };
+inline constexpr size_t numFunctions = 7;
 std::string_view name(Function function);
+
+/// Of generation: the first input is a token (of the streamed input's name), the second its
+/// position; the outputs are what is known of that position. Rows have one entry along axis 1.
+struct StreamInfo {
+  std::vector<InputInfo> inputs;
+  std::vector<TensorInfo> outputs;
+};
 
 struct TargetInfo {
   std::string kind; // "host"
@@ -126,6 +133,7 @@ struct Manifest {
   std::vector<InputInfo> inputs; // of one segment
   std::vector<TensorInfo> outputs;
   std::vector<TensorInfo> scalars;
+  std::optional<StreamInfo> stream; // where there are functions `begin` and `step`
   std::vector<KernelInfo> kernels;
   std::array<std::vector<Instruction>, numFunctions> functions; // by Function
 

@@ -1,38 +1,16 @@
 // The C interface: arguments checked, errors turned into a status and a message.
 
-#include "runtime/memformer.h"
+#include "runtime/c_session.h"
 #include "runtime/safetensors.h"
-#include "runtime/session.h"
 
 #include <algorithm>
 #include <cstring>
-#include <vector>
 
 using namespace memformer;
-
-struct memformer_session {
-  std::unique_ptr<Session> session;
-  // Names of a request, used again for each.
-  std::vector<InputData> inputs;
-  std::vector<OutputSink> outputs;
-};
 
 namespace {
 
 thread_local std::string lastError;
-
-memformer_status fail(memformer_status status, std::string message) {
-  lastError = std::move(message);
-  return status;
-}
-
-memformer_status badArgument(std::string message) {
-  return fail(MEMFORMER_BAD_ARGUMENT, std::move(message));
-}
-
-template <class T> memformer_status statusOf(const Result<T> &result) {
-  return result ? MEMFORMER_OK : fail(MEMFORMER_FAILED, result.error().message);
-}
 
 memformer_status create(const Result<std::shared_ptr<const Artifact>> &artifact,
                         const memformer_options *options, memformer_session **session) {
@@ -44,7 +22,7 @@ memformer_status create(const Result<std::shared_ptr<const Artifact>> &artifact,
   if (!created)
     return statusOf(created);
   (*created)->initializeParameters(options->seed);
-  *session = new memformer_session{std::move(*created), {}, {}};
+  *session = new memformer_session{std::move(*created), {}, {}, {}, 0};
   return MEMFORMER_OK;
 }
 
@@ -140,6 +118,11 @@ memformer_status translate(memformer_session *session, const memformer_rollout *
 }
 
 } // namespace
+
+memformer_status memformer::fail(memformer_status status, std::string message) {
+  lastError = std::move(message);
+  return status;
+}
 
 const char *memformer_error(void) { return lastError.c_str(); }
 

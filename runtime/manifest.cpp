@@ -98,6 +98,18 @@ TargetInfo readTarget(const JsonReader &reader) {
   return target;
 }
 
+InputInfo readInput(const JsonReader &reader) {
+  InputInfo input{readTensor(reader), std::nullopt, false};
+  if (reader.has("bound")) {
+    input.bound = int64_t(reader.unsignedInteger("bound", uint64_t(1) << 31));
+    if (*input.bound == 0 || input.type != ElementType::I32)
+      reader.member("bound").fail("expected a positive bound of an i32 input");
+  }
+  if (reader.has("ignored"))
+    input.ignored = reader.member("ignored").asBoolean();
+  return input;
+}
+
 } // namespace
 
 Manifest readManifest(const JsonReader &root) {
@@ -129,18 +141,8 @@ Manifest readManifest(const JsonReader &root) {
     manifest.state.push_back(readTensor(state.element(i)));
 
   const auto inputs = root.member("inputs");
-  for (size_t i = 0, n = inputs.arraySize(); i < n; ++i) {
-    const auto entry = inputs.element(i);
-    InputInfo input{readTensor(entry), std::nullopt, false};
-    if (entry.has("bound")) {
-      input.bound = int64_t(entry.unsignedInteger("bound", uint64_t(1) << 31));
-      if (*input.bound == 0 || input.type != ElementType::I32)
-        entry.member("bound").fail("expected a positive bound of an i32 input");
-    }
-    if (entry.has("ignored"))
-      input.ignored = entry.member("ignored").asBoolean();
-    manifest.inputs.push_back(std::move(input));
-  }
+  for (size_t i = 0, n = inputs.arraySize(); i < n; ++i)
+    manifest.inputs.push_back(readInput(inputs.element(i)));
 
   const auto outputs = root.member("outputs");
   for (size_t i = 0, n = outputs.arraySize(); i < n; ++i)
@@ -149,6 +151,16 @@ Manifest readManifest(const JsonReader &root) {
   const auto scalars = root.member("scalars");
   for (size_t i = 0, n = scalars.arraySize(); i < n; ++i)
     manifest.scalars.push_back(readTensor(scalars.element(i), /*shaped=*/false));
+
+  if (root.has("stream")) {
+    const auto stream = root.member("stream");
+    const auto streamInputs = stream.member("inputs"), streamOutputs = stream.member("outputs");
+    StreamInfo &info = manifest.stream.emplace();
+    for (size_t i = 0, n = streamInputs.arraySize(); i < n; ++i)
+      info.inputs.push_back(readInput(streamInputs.element(i)));
+    for (size_t i = 0, n = streamOutputs.arraySize(); i < n; ++i)
+      info.outputs.push_back(readTensor(streamOutputs.element(i)));
+  }
 
   const auto kernels = root.member("kernels");
   for (size_t i = 0, n = kernels.arraySize(); i < n; ++i) {

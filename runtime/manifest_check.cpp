@@ -51,6 +51,35 @@ uint64_t fixedBytes(const Manifest &manifest, std::string_view space, bool neede
   return 0;
 }
 
+/// The two inputs and the output of a position, each in a space of its own.
+void checkStream(const Manifest &manifest, JsonErrors &errors) {
+  constexpr std::string_view table = "manifest.stream";
+  if (!manifest.stream)
+    return;
+  const StreamInfo &stream = *manifest.stream;
+  checkUnique(stream.inputs, table, errors);
+  checkUnique(stream.outputs, table, errors);
+  checkLayout(stream.inputs, fixedBytes(manifest, "step_inputs", true, errors), table, errors);
+  checkLayout(stream.outputs, fixedBytes(manifest, "step_outputs", true, errors), table, errors);
+  if (stream.inputs.size() != 2 || stream.outputs.size() != 1)
+    return errors.add(table, "expected two inputs and an output, but got {} and {}",
+                      stream.inputs.size(), stream.outputs.size());
+  const InputInfo &token = stream.inputs[0], &position = stream.inputs[1];
+  const TensorInfo &output = stream.outputs[0];
+  if (position.name != "position" || position.type != ElementType::I32 || !position.shape.empty())
+    errors.add(table, "expected the second input to be 'position', i32 []");
+  // The whole segment's tokens say how many positions there are.
+  auto whole = manifest.findInput(token.name);
+  std::vector<int64_t> shape = token.shape;
+  if (whole && shape.size() >= 2 && manifest.inputs[*whole].shape.size() >= 2)
+    shape[1] = manifest.inputs[*whole].shape[1];
+  if (!whole || token.shape.size() < 2 || token.shape[1] != 1 ||
+      token.type != manifest.inputs[*whole].type || shape != manifest.inputs[*whole].shape)
+    errors.add(table, "expected the first input, '{}', to be one position of an input", token.name);
+  if (output.shape.size() < 2 || output.shape[1] != 1)
+    errors.add(table, "expected the output '{}' to be of one position", output.name);
+}
+
 } // namespace
 
 void checkManifest(const Manifest &manifest, JsonErrors &errors) {
@@ -99,6 +128,8 @@ void checkManifest(const Manifest &manifest, JsonErrors &errors) {
     if ((reset || key) && (input.type != ElementType::I32 || input.shape != expected))
       errors.add("manifest.inputs", "expected '{}' to be i32 [{}]", input.name, expected[0]);
   }
+
+  checkStream(manifest, errors);
 
   static constexpr std::string_view knownScalars[] = {"loss_scale",
                                                       "learning_rate",

@@ -80,7 +80,7 @@ private:
   void readLoop(const JsonReader &reader, Place place, Instruction &instruction) {
     instruction.op = Instruction::Op::Loop;
     if (place != Place::Outside || !hasSegments) {
-      reader.fail("expected loops only at the top level of train, evaluate and trace");
+      reader.fail("expected loops only at the top level of train, evaluate, trace and begin");
       return;
     }
     const auto order = reader.string("order"), from = reader.string("from"),
@@ -140,11 +140,18 @@ void readFunctions(const JsonReader &functions, Manifest &manifest) {
     return;
   for (size_t i = 0; i < numFunctions; ++i) {
     const auto which = Function(i);
-    const bool hasSegments = which != Function::Prepare && which != Function::Update;
+    const bool hasSegments =
+        which != Function::Prepare && which != Function::Update && which != Function::Step;
     FunctionReader reader(manifest, hasSegments);
     const std::string key(name(which));
+    // Generation is there where it was asked for.
+    if ((which == Function::Begin || which == Function::Step) && !functions.has(key.c_str()))
+      continue;
     manifest.functions[i] = reader.readList(functions.member(key.c_str()), Place::Outside);
   }
+  for (auto which : {Function::Begin, Function::Step})
+    if (manifest.function(which).empty() == manifest.stream.has_value())
+      functions.fail("expected '{}' with manifest.stream and only then", name(which));
   for (const auto &[key, body] : functions.json().items()) {
     bool known = false;
     for (size_t i = 0; i < numFunctions; ++i)

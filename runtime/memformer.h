@@ -141,6 +141,32 @@ memformer_status memformer_move_state(memformer_session *session, int64_t from, 
 /* Slot `count` + i becomes slot i. */
 memformer_status memformer_shift_state(memformer_session *session, int64_t count);
 
+/*
+ * Generation, of an artifact that was compiled for it (memformer-compile --for=generation). A
+ * stream is a sequence of tokens for each row of the batch; memory does not grow with it. It uses
+ * the state in slots 0 and 1. Begin, then feed tokens one at a time, asking for the logits of the
+ * next, or a draw of it, whenever they are wanted.
+ */
+typedef struct memformer_sampling {
+  double temperature; /* 0: the most likely token */
+  int64_t top_k;      /* only the k most likely; 0: all */
+  double top_p;       /* only the fewest with together this probability, in (0, 1] */
+  uint64_t seed;
+} memformer_sampling;
+
+/* From the initial state. `bos` stands before the first token. Parameters must not change until
+ * the stream ends. */
+memformer_status memformer_stream_begin(memformer_session *session, int32_t bos);
+/* The next token of each row: `count` is the batch. */
+memformer_status memformer_stream_feed(memformer_session *session, const int32_t *tokens,
+                                       size_t count);
+/* The logits of the token that comes next, [batch, V]. */
+memformer_status memformer_stream_logits(memformer_session *session, float *values, size_t count);
+/* A draw of the token that comes next, for each row; it is not fed. */
+memformer_status memformer_stream_sample(memformer_session *session,
+                                         const memformer_sampling *sampling, int32_t *tokens,
+                                         size_t count);
+
 #ifdef __cplusplus
 }
 #endif

@@ -77,6 +77,16 @@ bool Program::yields(uint32_t output) const {
   });
 }
 
+bool Program::touches(const std::byte *place) const {
+  auto isCopied = [&](const auto &self, const Step &step) -> bool {
+    return step.from.base == place || step.to.base == place ||
+           std::ranges::any_of(step.body, [&](const Step &inner) { return self(self, inner); });
+  };
+  return std::ranges::any_of(pointers,
+                             [&](const Pointer &pointer) { return pointer.base == place; }) ||
+         std::ranges::any_of(steps, [&](const Step &step) { return isCopied(isCopied, step); });
+}
+
 void Program::run(ThreadPool &pool, SegmentHooks &hooks, int64_t segments, int64_t stored,
                   std::span<KernelTime> times) {
   profile = times;

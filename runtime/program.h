@@ -41,6 +41,8 @@ public:
            std::span<KernelTime> profile = {});
   /// Whether a loop collects this output.
   bool yields(uint32_t output) const;
+  /// Whether an instruction reads or writes what begins at this place.
+  bool touches(const std::byte *place) const;
 
 private:
   /// Address of segment 0, and what each segment adds.

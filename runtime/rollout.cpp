@@ -59,7 +59,7 @@ Result<void> RolloutHooks::prepare(const Rollout &rollout, std::span<const Outpu
   }
   for (size_t i = 0; i < sources.size(); ++i) {
     const auto &input = manifest.inputs[i];
-    if (!sources[i] && !isOwnInput(input.name))
+    if (!sources[i] && !isOwnInput(input.name) && program.touches(memory.input(input)))
       return error("missing input '{}'", input.name);
     if (sources[i] && input.bound)
       MEMFORMER_TRY(checkEntries(input, static_cast<const int32_t *>(sources[i])));
@@ -86,7 +86,7 @@ void RolloutHooks::stageInputs(int64_t segment) {
     } else if (input.name == "dropout_key") {
       const auto key = dropoutKey(seed, step, current.position + uint64_t(segment));
       std::memcpy(to, key.data(), sizeof(key));
-    } else {
+    } else if (input.name == "reset") {
       auto *flags = reinterpret_cast<int32_t *>(to);
       for (int64_t row = 0; row < manifest.batch; ++row)
         flags[row] = current.reset ? current.reset[segment * manifest.batch + row] != 0

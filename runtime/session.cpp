@@ -70,6 +70,7 @@ struct Session::Implementation {
   std::span<KernelTime> profile;
   uint64_t step = 0;
   bool dirty = true;
+  int64_t nextPosition = -1; // the positions before it are computed; -1: no segment has begun
 };
 
 Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Artifact> artifact,
@@ -171,6 +172,50 @@ Result<void> Session::evaluate(const Rollout &rollout, std::span<const OutputSin
 }
 Result<void> Session::trace(const Rollout &rollout, std::span<const OutputSink> outputs) {
   return impl->runRollout(Function::Trace, rollout, outputs);
+}
+
+Result<void> Session::begin(const Rollout &rollout) {
+  if (rollout.segments != 1)
+    return error("expected one segment to begin, but got {}", rollout.segments);
+  impl->nextPosition = -1;
+  MEMFORMER_TRY(impl->runRollout(Function::Begin, rollout, {}));
+  impl->nextPosition = 0;
+  return {};
+}
+
+int64_t Session::positions() const {
+  if (!manifest().stream)
+    return 0;
+  return manifest().inputs[*manifest().findInput(manifest().stream->inputs[0].name)].shape[1];
+}
+
+Result<std::span<const float>> Session::step(std::span<const int32_t> token, int64_t position) {
+  if (!manifest().stream)
+    return error("the artifact has no function 'step'");
+  const InputInfo &info = manifest().stream->inputs[0];
+  const TensorInfo &output = manifest().stream->outputs[0];
+  if (info.type != ElementType::I32 || output.type != ElementType::F32)
+    return error("expected a streamed input of i32 and an output of f32");
+  // What the segment's beginning has computed is of the parameters that were there then.
+  if (impl->nextPosition < 0 || impl->dirty)
+    return error("expected a segment to have begun since the parameters changed");
+  const int64_t last = std::min(impl->nextPosition, positions() - 1);
+  if (position < 0 || position > last)
+    return error("expected a position in [0, {}], but got {}", last, position);
+  if (int64_t(token.size()) != info.elements())
+    return error("expected {} entries of '{}', but got {}", info.elements(), info.name,
+                 token.size());
+  for (size_t row = 0; row < token.size() && info.bound; ++row)
+    if (token[row] < 0 || token[row] >= *info.bound)
+      return error("input '{}', row {}, position {}: expected a value in [0, {}), but got {}",
+                   info.name, row, position, *info.bound, token[row]);
+  std::memcpy(impl->memory.stepInput(info), token.data(), token.size_bytes());
+  const auto place = int32_t(position);
+  std::memcpy(impl->memory.stepInput(manifest().stream->inputs[1]), &place, sizeof(place));
+  impl->execute(Function::Step, 0, 0);
+  impl->nextPosition = position + 1;
+  return std::span(reinterpret_cast<const float *>(impl->memory.stepOutput(output)),
+                   size_t(output.elements()));
 }
 
 Result<double> Session::update(const OptimizerScalars &scalars) {

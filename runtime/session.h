@@ -109,6 +109,17 @@ public:
   /// clipping.
   Result<double> update(const OptimizerScalars &scalars);
 
+  // Generation: `begin` takes one segment from slot 0 to slot 1 and makes ready its positions, each
+  // of which is then one `step`, in order. Errors: an artifact that was not compiled for it.
+  /// `rollout` has one segment, and of the inputs those that do not wait for the positions.
+  Result<void> begin(const Rollout &rollout);
+  /// The streamed input's entries `[B, 1, ...]` at a position of at most one more than the last;
+  /// gives the output `[B, 1, ...]`, which lasts until the next step. A position may be computed
+  /// again with another token, and those after it then too.
+  Result<std::span<const float>> step(std::span<const int32_t> token, int64_t position);
+  /// Positions of a segment; 0 for an artifact without generation.
+  int64_t positions() const;
+
   /// From now on every kernel's dispatches add their time to its entry of `times`, which has one
   /// for each of manifest().kernels; an empty span ends it.
   void setProfile(std::span<KernelTime> times);

@@ -24,6 +24,8 @@ Result<SessionMemory> SessionMemory::reserve(const Manifest &manifest, int64_t s
   result.inputs = find("inputs");
   result.outputs = find("outputs");
   result.scalars = find("scalars");
+  result.stepInputs = find("step_inputs");
+  result.stepOutputs = find("step_outputs");
   if (auto index = manifest.findSpace("replay"))
     result.slot = manifest.spaces[*index].segmentBytes;
   return result;

@@ -34,6 +34,10 @@ public:
   std::span<std::byte> slots() const { return replay; } // T + 1 of slotBytes()
   std::byte *input(const InputInfo &info) const { return inputs.data() + info.offset; }
   const std::byte *output(const TensorInfo &info) const { return outputs.data() + info.offset; }
+  std::byte *stepInput(const InputInfo &info) const { return stepInputs.data() + info.offset; }
+  const std::byte *stepOutput(const TensorInfo &info) const {
+    return stepOutputs.data() + info.offset;
+  }
   /// Null if the artifact does not use it.
   float *scalar(std::string_view name) const;
 
@@ -43,6 +47,7 @@ private:
   const Manifest *manifest = nullptr;
   std::vector<Memory> memory; // by space
   std::span<std::byte> parameters, gradients, optimizer, replay, inputs, outputs, scalars;
+  std::span<std::byte> stepInputs, stepOutputs;
   uint64_t slot = 0;
 };
 

@@ -1,5 +1,6 @@
 // kernel.attention: online softmax over blocks of keys, queries in lanes.
 
+#include "codegen/host/AttentionRow.h"
 #include "codegen/host/AttentionTiles.h"
 #include "codegen/host/Emitters.h"
 #include "codegen/host/Math.h"
@@ -246,6 +247,30 @@ void AttentionEmitter::normalizeRows(const QueryPanel &panel, Value batch) {
   });
 }
 
+// A single query: its lanes would be empty, so keys are in lanes instead.
+int64_t emitSingleQueries(Emit &e, kernel::AttentionOp op, const AttentionShape &shape,
+                          const KernelArguments &arguments) {
+  const int64_t perGroup = headsOfWorkgroup(shape.heads, shape.keys, shape.width);
+  const int64_t groups = (shape.heads + perGroup - 1) / perGroup;
+  Value scratch = e.scratch({AttentionRow::scratchOf(e, shape.keys)});
+  Value batch = e.divIndex(arguments.workgroup, groups);
+  Value first = e.mulIndex(e.remIndex(arguments.workgroup, groups), perGroup);
+  Value last = e.minIndex(e.addIndex(first, perGroup), shape.heads);
+  Value logs = e.matrix(arguments.results[1], shape.batch, shape.heads);
+  e.loop(first, last, 1, [&](Value head) {
+    auto one = [&](Value tensor) { return headOf(e, shape, tensor, 1, batch, head); };
+    auto all = [&](Value tensor) { return headOf(e, shape, tensor, shape.keys, batch, head); };
+    Value lse = emitAttentionRow(e,
+                                 {one(arguments.operands[0]), all(arguments.operands[1]),
+                                  all(arguments.operands[2]), one(arguments.results[0]),
+                                  e.index(shape.keys), shape.keys, shape.width,
+                                  op.getScale().convertToDouble()},
+                                 scratch);
+    e.storeScalar(lse, logs, {batch, head});
+  });
+  return shape.batch * groups;
+}
+
 } // namespace
 
 FailureOr<int64_t> emitAttention(OpBuilder &builder, kernel::AttentionOp op,
@@ -256,6 +281,11 @@ FailureOr<int64_t> emitAttention(OpBuilder &builder, kernel::AttentionOp op,
   if (failed(checkAttention(op, shape)))
     return failure();
   Emit e(builder, op.getLoc(), target);
+  // With causality a single query sees the first key alone.
+  bool plain = !op.getSelfKey() && !op.getNormalize() && !op.getCausal() &&
+               op.getProbability().isZero();
+  if (shape.queries == 1 && plain)
+    return emitSingleQueries(e, op, shape, arguments);
   AttentionEmitter emitter(e, op, arguments);
   return emitter.emit(arguments.workgroup);
 }

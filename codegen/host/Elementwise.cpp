@@ -103,7 +103,7 @@ FailureOr<int64_t> emitGather(OpBuilder &builder, kernel::GatherOp op,
 //-----------------------------------------------------------------------------------===//
 
 // `length` entries from each row of a matrix, beginning at `from`, to another's, at `to`.
-static int64_t emitCopy(Emit &e, Value workgroup, Value source, int64_t from, Value destination,
+static int64_t emitCopy(Emit &e, Value workgroup, Value source, Value from, Value destination,
                         int64_t to, int64_t length) {
   int64_t rows = shapeOf(source.getType())[0];
   Tiles tiles = tilesOf(e, workgroup, rows, length);
@@ -134,10 +134,10 @@ FailureOr<int64_t> emitConcat(OpBuilder &builder, kernel::ConcatOp op,
   int64_t gridSecond = tilesOf(e, e.index(0), rowsOf(rhs.getType()), second).grid;
   Value isFirst = e.compareInt(arith::CmpIPredicate::slt, arguments.workgroup, e.index(gridFirst));
   e.ifThen(
-      isFirst, [&] { emitCopy(e, arguments.workgroup, lhs, 0, result, 0, first); },
+      isFirst, [&] { emitCopy(e, arguments.workgroup, lhs, e.index(0), result, 0, first); },
       [&] {
         Value workgroup = e.addIndex(arguments.workgroup, -gridFirst);
-        emitCopy(e, workgroup, rhs, 0, result, first, second);
+        emitCopy(e, workgroup, rhs, e.index(0), result, first, second);
       });
   return gridFirst + gridSecond;
 }
@@ -149,7 +149,10 @@ FailureOr<int64_t> emitSlice(OpBuilder &builder, kernel::SliceOp op,
   Value input = splitAt(e, arguments.operands[0], axis);
   Value result = splitAt(e, arguments.results[0], axis);
   int64_t inner = ShapedType::getNumElements(shapeOf(op.getInput().getType()).drop_front(axis + 1));
-  return emitCopy(e, arguments.workgroup, input, int64_t(op.getOffset()) * inner, result, 0,
+  Value from = e.index(int64_t(op.getOffset()));
+  if (op.getPosition())
+    from = e.addIndex(from, e.toIndex(e.loadScalar(arguments.operands[1], {})));
+  return emitCopy(e, arguments.workgroup, input, e.mulIndex(from, inner), result, 0,
                   widthOf(result.getType()));
 }
 

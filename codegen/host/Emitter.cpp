@@ -22,6 +22,7 @@ FailureOr<int64_t> emitKernel(OpBuilder &builder, Operation *op, const KernelArg
       .MEMFORMER_CASE(Normalize)
       .MEMFORMER_CASE(NormalizeGradient)
       .MEMFORMER_CASE(Attention)
+      .MEMFORMER_CASE(AttentionStep)
       .MEMFORMER_CASE(AttentionGradient)
       .MEMFORMER_CASE(AttentionWeights)
       .MEMFORMER_CASE(CrossEntropy)

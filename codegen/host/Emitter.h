@@ -11,7 +11,8 @@
 namespace memformer::host {
 
 /// The values that an emitter builds a kernel's body from: a memref for each operand and each
-/// result of the op (the gradient buffer in the place of an accumulated result), of the tensors'
+/// result of the op (the gradient buffer in the place of an accumulated result; none for a result
+/// that is written in an operand's place), of the tensors'
 /// shapes and identity layout, 64-byte aligned, and the index of the workgroup. Scratch is
 /// `memref.alloca`; a kernel may use up to 2 MiB of it.
 struct KernelArguments {

@@ -2,6 +2,7 @@
 
 #include "codegen/host/Emitters.h"
 #include "codegen/host/GemmPlan.h"
+#include "codegen/host/MatrixVector.h"
 #include "codegen/host/Region.h"
 #include "codegen/host/RowNorms.h"
 
@@ -269,6 +270,8 @@ FailureOr<int64_t> emitGemm(OpBuilder &builder, kernel::GemmOp op, const KernelA
   if (mlir::failed(plan))
     return failure();
   Emit e(builder, op.getLoc(), target);
+  if (!op.getAccumulate() && isMatrixVector(*plan, target))
+    return emitMatrixVector(e, op, arguments, *plan);
   GemmEmitter emitter(e, op, arguments, *plan);
   if (mlir::failed(emitter.emit()))
     return failure();

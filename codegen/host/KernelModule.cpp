@@ -3,6 +3,7 @@
 #include "codegen/host/KernelModule.h"
 #include "codegen/host/Emitter.h"
 #include "dialect/kernel/Shapes.h"
+#include "dialect/program/Arguments.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -70,12 +71,16 @@ FailureOr<KernelModule> buildKernelModule(program::KernelOp kernel, const HostTa
     types.push_back(type);
     result.arguments.push_back({bytesOf(type), isWritten});
   };
-  for (Type type : op->getOperandTypes())
-    addArgument(memrefOf(type), isa<kernel::AdamWOp>(op));
+  SmallVector<OpOperand *> inPlace = llvm::map_to_vector(
+      op->getResults(), [](OpResult result) { return program::operandInPlace(result); });
+  for (OpOperand &operand : op->getOpOperands())
+    addArgument(memrefOf(operand.get().getType()),
+                isa<kernel::AdamWOp>(op) || llvm::is_contained(inPlace, &operand));
   if (MemRefType type = accumulatedType(op))
     addArgument(type, true);
-  for (Type type : op->getResultTypes())
-    addArgument(memrefOf(type), true);
+  for (OpResult result : op->getResults())
+    if (!inPlace[result.getResultNumber()])
+      addArgument(memrefOf(result.getType()), true);
   OpBuilder builder(op->getContext());
   types.push_back(builder.getIndexType());
 

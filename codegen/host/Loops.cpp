@@ -36,6 +36,22 @@ Value Emit::maxLanes(Value vector) {
   return foldLanes(*this, vector, [&](Value x, Value y) { return max(x, y); });
 }
 
+Value Emit::sumEach(ArrayRef<Value> vectors) {
+  SmallVector<Value> sums(vectors);
+  for (int64_t half = lanes / 2; half >= 1; half /= 2) {
+    // Lanes whose number has the bit `half` come to belong to the second of two vectors.
+    SmallVector<int64_t> near, far;
+    for (int64_t i = 0; i < lanes; ++i) {
+      bool second = (i & half) != 0;
+      near.push_back(second ? lanes + i : i);
+      far.push_back(second ? lanes + i - half : i + half);
+    }
+    for (int64_t i = 0; i < half; ++i)
+      sums[i] = add(shuffle(sums[i], sums[i + half], near), shuffle(sums[i], sums[i + half], far));
+  }
+  return sums[0];
+}
+
 void Emit::transpose(MutableArrayRef<Value> vectors) {
   // Interleaving vector i with vector i + n/2, log₂ n times over, is a transposition.
   int64_t n = lanes;

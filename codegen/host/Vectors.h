@@ -83,6 +83,8 @@ public:
   // Reductions of a vector to a scalar, halves added to halves: one order for any use.
   mlir::Value sumLanes(mlir::Value vector);
   mlir::Value maxLanes(mlir::Value vector);
+  /// lanes vectors to one: lane i of the result is the sum of the lanes of vector i.
+  mlir::Value sumEach(llvm::ArrayRef<mlir::Value> vectors);
   /// lanes vectors of lanes entries, transposed.
   void transpose(llvm::MutableArrayRef<mlir::Value> vectors);
 

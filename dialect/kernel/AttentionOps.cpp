@@ -60,6 +60,28 @@ LogicalResult AttentionOp::verify() {
                         : success();
 }
 
+LogicalResult AttentionStepOp::verify() {
+  Type query = getQuery().getType(), cache = getKeyCache().getType();
+  if (failed(verifySinglePrecision(*this)) ||
+      failed(verifyQueryAndKey(*this, query, cache, int64_t(getHeads()))) ||
+      failed(verifyShape(*this, "the position", getPosition().getType(), {})))
+    return failure();
+  SmallVector<int64_t> row(shapeOf(query));
+  row[1] = 1;
+  for (auto [what, value] : {std::pair<StringRef, Value>{"query", getQuery()},
+                             {"key", getKey()},
+                             {"value", getValue()},
+                             {"the result", getResult()}})
+    if (failed(verifyShape(*this, what, value.getType(), row)))
+      return failure();
+  for (auto [what, value] : {std::pair<StringRef, Value>{"the value cache", getValueCache()},
+                             {"the next key cache", getNextKeyCache()},
+                             {"the next value cache", getNextValueCache()}})
+    if (failed(verifyShape(*this, what, value.getType(), shapeOf(cache))))
+      return failure();
+  return success();
+}
+
 LogicalResult AttentionGradientOp::verify() {
   Type query = getQuery().getType(), key = getKey().getType();
   int64_t heads = int64_t(getHeads());

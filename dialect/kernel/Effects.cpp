@@ -37,6 +37,8 @@ void LayerNormGradientOp::getEffects(Effects &) {}
 void NormalizeOp::getEffects(Effects &) {}
 void NormalizeGradientOp::getEffects(Effects &) {}
 void AttentionOp::getEffects(Effects &) {}
+// Its caches are values as any others: that they are one place is the plan's business.
+void AttentionStepOp::getEffects(Effects &) {}
 void AttentionGradientOp::getEffects(Effects &) {}
 void AttentionWeightsOp::getEffects(Effects &) {}
 void CrossEntropyOp::getEffects(Effects &) {}

@@ -54,6 +54,14 @@ int64_t AttentionOp::getFlops() {
   return flops;
 }
 
+// Of the last position, which sees all keys.
+int64_t AttentionStepOp::getFlops() {
+  int64_t width = widthOf(getQuery().getType()) / int64_t(getHeads());
+  int64_t seen =
+      pairs(getQuery().getType(), getKeyCache().getType(), getHeads(), false, /*self=*/false);
+  return seen * (4 * width + 4) + entriesOf(getResult().getType());
+}
+
 int64_t AttentionGradientOp::getFlops() {
   int64_t width = widthOf(getQuery().getType()) / int64_t(getHeads());
   int64_t seen =

@@ -147,6 +147,18 @@ def AttentionOp : Kernel_Op<"attention", [AttrSizedOperandSegments]> {
   }];
 }
 
+def AttentionStepOp : Kernel_Op<"attention_step"> {
+  let summary = "causal attention of one position, its keys and values kept in place";
+  let description = [{
+    As `memformer.attention_step`. The caches that come out are those that go in: the kernel writes a row of each, so that the results have no arguments of their own and nothing may read the operands after it.
+  }];
+  let arguments = (ins FloatTensor:$query, FloatTensor:$key, FloatTensor:$value, FloatTensor:$key_cache, FloatTensor:$value_cache, IntegerTensor:$position, I64Attr:$heads, F64Attr:$scale);
+  let results = (outs FloatTensor:$result, FloatTensor:$next_key_cache, FloatTensor:$next_value_cache);
+  let assemblyFormat = [{
+    $query `,` $key `,` $value `cache` `(` $key_cache `,` $value_cache `)` `at` $position `heads` $heads `scale` $scale attr-dict `:` functional-type(operands, results)
+  }];
+}
+
 def AttentionGradientOp : Kernel_Op<"attention_gradient", [AttrSizedOperandSegments, AttrSizedResultSegments]> {
   let summary = "gradients of attention, probabilities recomputed block by block";
   let description = [{Results: the gradients of query, key, value and, with a self column, of self_key and self_value.}];
@@ -215,10 +227,13 @@ def ConcatOp : Kernel_Op<"concat"> {
 
 def SliceOp : Kernel_Op<"slice"> {
   let summary = "the entries [offset, offset + size) along an axis";
-  let description = [{A slice that is one stretch of its operand's bytes is no dispatch: its result lies where the operand does (`program.isView`).}];
-  let arguments = (ins AnyModelTensor:$input, I64Attr:$axis, I64Attr:$offset);
+  let description = [{
+    With `position`, one number that is known at run time only, those of [offset + position, offset + position + size). A slice that is one stretch of its operand's bytes, at a place that is known, is no dispatch: its
+    result lies where the operand does (`program.isView`).
+  }];
+  let arguments = (ins AnyModelTensor:$input, Optional<IntegerTensor>:$position, I64Attr:$axis, I64Attr:$offset);
   let results = (outs AnyModelTensor:$result);
-  let assemblyFormat = "$input `axis` $axis `offset` $offset attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "$input `axis` $axis `offset` $offset (`at` $position^)? attr-dict `:` functional-type(operands, results)";
 }
 
 def SquaredNormOp : Kernel_Op<"squared_norm"> {

@@ -114,7 +114,8 @@ LogicalResult SliceOp::verify() {
     return emitOpError("expected [offset, offset + size) within ")
            << input[axis] << " entries, but got [" << offset << ", " << offset + result[axis]
            << ")";
-  return success();
+  return getPosition() ? verifyShape(*this, "the position", getPosition().getType(), {})
+                       : success();
 }
 
 LogicalResult SquaredNormOp::verify() {

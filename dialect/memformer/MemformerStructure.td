@@ -71,6 +71,9 @@ def RecurrenceOp : Memformer_Op<"recurrence", [Symbol, IsolatedFromAbove, Declar
 
     A state is `[B, …]` with one B for all states; one of integers has no gradient.
 
+    `streamed` names an input `[B, L, …]` that arrives token by token along its axis 1 where text is generated, and the output `[B, L, …]` that is wanted of each position before the next token is there
+    (`-memformer-stream`).
+
     ```mlir
     memformer.recurrence @model states ["memory"] inputs ["tokens", "targets"] outputs ["logits"] initial {
       ...
@@ -82,10 +85,11 @@ def RecurrenceOp : Memformer_Op<"recurrence", [Symbol, IsolatedFromAbove, Declar
     }
     ```
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$states, StrArrayAttr:$inputs, StrArrayAttr:$outputs);
+  let arguments = (ins SymbolNameAttr:$sym_name, StrArrayAttr:$states, StrArrayAttr:$inputs, StrArrayAttr:$outputs,
+    OptionalAttr<StrAttr>:$streamed, OptionalAttr<StrAttr>:$stepped);
   let regions = (region SizedRegion<1>:$initial, SizedRegion<1>:$segment, AnyRegion:$replay);
   let assemblyFormat = [{
-    $sym_name `states` $states `inputs` $inputs `outputs` $outputs attr-dict-with-keyword `initial` $initial `segment` $segment (`replay` $replay^)?
+    $sym_name `states` $states `inputs` $inputs `outputs` $outputs (`streamed` $streamed^ `to` $stepped)? attr-dict-with-keyword `initial` $initial `segment` $segment (`replay` $replay^)?
   }];
   let hasRegionVerifier = 1;
 }

@@ -178,12 +178,47 @@ static LogicalResult verifyReplay(RecurrenceOp op, YieldOp segment) {
                      yield.getLoc());
 }
 
+/// The streamed input and the output of its positions are there and have one axis of positions.
+static LogicalResult verifyStreamed(RecurrenceOp op, YieldOp segment) {
+  if (bool(op.getStreamed()) != bool(op.getStepped()))
+    return op.emitOpError("expected a streamed input and the output of its positions together");
+  if (!op.getStreamed())
+    return success();
+  auto find = [&](ArrayAttr names, StringRef name, ValueRange values, StringRef kind) -> Value {
+    for (auto [other, value] : llvm::zip(names.getAsValueRange<StringAttr>(), values))
+      if (other == name) {
+        auto type = cast<RankedTensorType>(value.getType());
+        if (type.getRank() >= 2)
+          return value;
+        op.emitOpError("expected the streamed ")
+            << kind << " '" << name << "' to be [B, L, ...], but got " << type;
+        return {};
+      }
+    op.emitOpError("expected the streamed ")
+        << kind << " to be one of the " << kind << "s, but got '" << name << "'";
+    return {};
+  };
+  ValueRange inputs = op.getSegment().front().getArguments();
+  Value input = find(op.getInputs(), *op.getStreamed(),
+                     inputs.drop_front(op.getStates().size()), "input");
+  Value output =
+      input ? find(op.getOutputs(), *op.getStepped(), segment.getOutputs(), "output") : Value();
+  if (!output)
+    return failure();
+  if (shapeOf(input).take_front(2) != shapeOf(output).take_front(2))
+    return op.emitOpError("expected the streamed input and output to have one batch and length, "
+                          "but got ")
+           << input.getType() << " and " << output.getType();
+  return success();
+}
+
 LogicalResult RecurrenceOp::verifyRegions() {
   if (failed(verifyNames(*this)))
     return failure();
   YieldOp initial = yieldOf(*this, "initial", getInitial());
   YieldOp segment = initial ? yieldOf(*this, "segment", getSegment()) : nullptr;
-  if (!segment || failed(verifySegment(*this, initial, segment)))
+  if (!segment || failed(verifySegment(*this, initial, segment)) ||
+      failed(verifyStreamed(*this, segment)))
     return failure();
   return verifyReplay(*this, segment);
 }

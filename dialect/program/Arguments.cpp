@@ -30,27 +30,42 @@ static int64_t accumulatedEntries(Operation *op) {
   return int64_t(scatter.getRows()) * kernel::widthOf(scatter.getInput().getType());
 }
 
+OpOperand *operandInPlace(OpResult result) {
+  auto step = dyn_cast<kernel::AttentionStepOp>(result.getOwner());
+  if (!step || result == step.getResult())
+    return nullptr;
+  return result == step.getNextKeyCache() ? &step.getKeyCacheMutable()
+                                          : &step.getValueCacheMutable();
+}
+
 SmallVector<KernelArgument> argumentsOf(Operation *kernel) {
   SmallVector<KernelArgument> arguments;
   auto optimizer = dyn_cast<kernel::AdamWOp>(kernel);
+  auto isResult = [&](OpOperand &operand) {
+    return llvm::any_of(kernel->getResults(),
+                        [&](OpResult result) { return operandInPlace(result) == &operand; });
+  };
   for (OpOperand &operand : kernel->getOpOperands()) {
     Value value = operand.get();
     bool written = optimizer && (&operand == &optimizer.getParametersMutable() ||
                                  &operand == &optimizer.getFirstMomentsMutable() ||
                                  &operand == &optimizer.getSecondMomentsMutable());
+    written |= isResult(operand);
     arguments.push_back({bytesOf(value.getType()), true, written, value, Value()});
   }
   if (accumulatedParameter(kernel))
     arguments.push_back(
         {accumulatedEntries(kernel) * int64_t(sizeof(float)), true, true, Value(), Value()});
-  for (Value result : kernel->getResults())
-    arguments.push_back({bytesOf(result.getType()), false, true, Value(), result});
+  for (OpResult result : kernel->getResults())
+    if (!operandInPlace(result))
+      arguments.push_back({bytesOf(result.getType()), false, true, Value(), result});
   return arguments;
 }
 
 std::optional<int64_t> viewOffset(Operation *op) {
   auto slice = dyn_cast<kernel::SliceOp>(op);
-  if (!slice)
+  // A place that is known at run time only is nowhere in the plan.
+  if (!slice || slice.getPosition())
     return std::nullopt;
   ArrayRef<int64_t> shape = kernel::shapeOf(slice.getInput().getType());
   int64_t axis = int64_t(slice.getAxis());

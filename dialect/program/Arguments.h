@@ -23,6 +23,10 @@ struct KernelArgument {
 /// adds to, then its results.
 llvm::SmallVector<KernelArgument> argumentsOf(mlir::Operation *kernel);
 
+/// The operand in whose place a kernel writes a result, which then has no argument of its own; null
+/// for a result that has one.
+mlir::OpOperand *operandInPlace(mlir::OpResult result);
+
 /// The parameter whose gradient a kernel adds to, null for none.
 mlir::FlatSymbolRefAttr accumulatedParameter(mlir::Operation *kernel);
 

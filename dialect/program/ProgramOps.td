@@ -37,7 +37,7 @@ def SpaceOp : Program_Op<"space", [Symbol]> {
 
 def Program_TensorKind : I32EnumAttr<"TensorKind", "what a tensor is to the runtime", [
   I32EnumAttrCase<"Parameter", 0, "parameter">, I32EnumAttrCase<"State", 1, "state">, I32EnumAttrCase<"Input", 2, "input">, I32EnumAttrCase<"Output", 3, "output">,
-  I32EnumAttrCase<"Scalar", 4, "scalar">
+  I32EnumAttrCase<"Scalar", 4, "scalar">, I32EnumAttrCase<"StepInput", 5, "step_input">, I32EnumAttrCase<"StepOutput", 6, "step_output">
 ]> {
   let cppNamespace = "::memformer::program";
 }
@@ -52,7 +52,8 @@ def Program_InitializerAttr : Attr<CPred<"::llvm::isa<::memformer::InitializerAt
 def TensorOp : Program_Op<"tensor", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "a place that the runtime knows by name";
   let description = [{
-    Parameters have an initializer (`memformer.param`'s). Integer inputs may have a `bound`: their entries are in [0, bound), or −1 where `ignored`. The names of one kind are unique.
+    Parameters have an initializer (`memformer.param`'s). Integer inputs may have a `bound`: their entries are in [0, bound), or −1 where `ignored`. The names of one kind are unique. Inputs and outputs of a step
+    are those of one position where tokens are generated one by one.
 
     ```mlir
     program.tensor input "targets" at #program.address<@inputs, 512> : tensor<8x56xi32> {bound = 256 : i64, ignored}

@@ -53,7 +53,7 @@ Value KernelLowering::keyOfStream(Value key, int32_t stream) {
     table = buildKeyTable(builder, location, key, 0, count);
   }
   auto type = RankedTensorType::get({2}, builder.getI32Type());
-  return kernel::SliceOp::create(builder, location, type, table, /*axis=*/0,
+  return kernel::SliceOp::create(builder, location, type, table, /*position=*/Value(), /*axis=*/0,
                                  /*offset=*/2 * uint64_t(stream));
 }
 
@@ -81,6 +81,11 @@ LogicalResult KernelLowering::lowerAttention(Operation *op) {
         slots.getQuery(), slots.getKey(), slots.getValue(), slots.getSelfKey(),
         slots.getSelfValue(), Value(), Value(), slots.getHeadsAttr(), slots.getScaleAttr(),
         UnitAttr(), UnitAttr(), probability(0));
+  } else if (auto step = dyn_cast<AttentionStepOp>(op)) {
+    result = kernel::AttentionStepOp::create(builder, location, step->getResultTypes(),
+                                             step.getQuery(), step.getKey(), step.getValue(),
+                                             step.getKeyCache(), step.getValueCache(),
+                                             step.getPosition(), step.getHeads(), step.getScale());
   } else if (auto gradient = dyn_cast<AttentionGradientOp>(op)) {
     result = kernel::AttentionGradientOp::create(
         builder, location, gradient.getQueryGradient().getType(),

@@ -88,7 +88,7 @@ LogicalResult KernelLowering::lower(Operation *op) {
       .Case([&](EmbeddingGradientOp op) { return lowerEmbeddingGradient(op), success(); })
       .Case([&](LayerNormGradientOp op) { return lowerLayerNormGradient(op), success(); })
       .Case([&](CrossEntropyGradientOp op) { return lowerCrossEntropyGradient(op), success(); })
-      .Case<AttentionOp, AttentionGradientOp, AttentionWeightsOp, SlotAttentionOp,
+      .Case<AttentionOp, AttentionStepOp, AttentionGradientOp, AttentionWeightsOp, SlotAttentionOp,
             SlotAttentionGradientOp>([&](Operation *op) { return lowerAttention(op); })
       .Default([&](Operation *op) { return lowerStructural(op); });
 }

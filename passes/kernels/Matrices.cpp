@@ -98,7 +98,7 @@ void KernelLowering::lowerLayerNormGradient(LayerNormGradientOp op) {
       continue;
     auto half = RankedTensorType::get({blocks, 1, width}, builder.getF32Type());
     Value sums = kernel::SliceOp::create(builder, location, half, gradient.getResults().back(),
-                                         /*axis=*/1, /*offset=*/uint64_t(place));
+                                         /*position=*/Value(), /*axis=*/1, /*offset=*/uint64_t(place));
     auto build = [this, sums, width](Type type, FlatSymbolRefAttr accumulate) {
       return kernel::ReduceOp::create(builder, location, type, sums, uint64_t(width), accumulate);
     };
@@ -139,7 +139,10 @@ LogicalResult KernelLowering::lowerStructural(Operation *op) {
                                       concat.getRhs(), concat.getAxis());
   else if (auto slice = dyn_cast<SliceOp>(op))
     result = kernel::SliceOp::create(builder, location, slice.getType(), slice.getInput(),
-                                     slice.getAxis(), slice.getOffset());
+                                     /*position=*/Value(), slice.getAxis(), slice.getOffset());
+  else if (auto row = dyn_cast<RowOp>(op))
+    result = kernel::SliceOp::create(builder, location, row.getType(), row.getInput(),
+                                     row.getPosition(), row.getAxis(), /*offset=*/uint64_t(0));
   if (!result)
     return op->emitOpError("expected an op of the memformer dialect that kernels compute");
   replace(op, result->getResults());

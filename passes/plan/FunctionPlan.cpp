@@ -72,6 +72,10 @@ FunctionPlan::FunctionPlan(func::FuncOp function, const ParameterLayout &layout,
     else
       ops.push_back(&op);
   }
+  for (Operation *op : ops)
+    for (OpResult result : op->getResults())
+      if (OpOperand *operand = program::operandInPlace(result))
+        places[result] = places.lookup(operand->get());
   placeResults(results);
   placeOthers(base);
   for (Value view : views) {
@@ -222,8 +226,9 @@ LogicalResult FunctionPlan::check() {
       if (!contents.holds(places.lookup(operand), operand))
         return op->emitOpError("expected an operand at ")
                << places.lookup(operand) << ", which holds something else: the plan is wrong";
-      for (Value result : op->getResults())
-        if (overlap(places.lookup(result), program::bytesOf(result.getType()),
+      for (OpResult result : op->getResults())
+        if (!program::operandInPlace(result) &&
+            overlap(places.lookup(result), program::bytesOf(result.getType()),
                     places.lookup(operand), program::bytesOf(operand.getType())))
           return op->emitOpError("expected a result apart from the operands, but it lies at ")
                  << places.lookup(result) << ": the plan is wrong";

@@ -80,7 +80,7 @@ FailureOr<SmallVector<func::FuncOp>> Planner::findFunctions() {
   // In the order in which tensors get their places.
   SmallVector<func::FuncOp> functions;
   for (StringRef name : {function::prepare, function::forward, function::replay, function::evaluate,
-                         function::trace, function::update})
+                         function::trace, function::begin, function::step, function::update})
     if (auto function = module.lookupSymbol<func::FuncOp>(name)) {
       functions.push_back(function);
       byName[name] = function;
@@ -96,6 +96,8 @@ FailureOr<SmallVector<func::FuncOp>> Planner::findFunctions() {
   }
   if (bool(get(function::forward)) != bool(get(function::replay)))
     return module.emitError("expected @forward and @replay together");
+  if (bool(get(function::begin)) != bool(get(function::step)))
+    return module.emitError("expected @begin and @step together");
   return functions;
 }
 
@@ -107,6 +109,10 @@ LogicalResult Planner::checkOp(Operation *op) {
     return op->emitOpError("expected kernels only: run -memformer-to-kernels first");
   else
     param = program::accumulatedParameter(op);
+  for (OpResult result : op->getResults())
+    if (OpOperand *operand = program::operandInPlace(result);
+        operand && !isa<BlockArgument>(operand->get()))
+      return op->emitOpError("expected what is written in place to be an argument of the function");
   if (!param)
     return success();
   auto declaration = module.lookupSymbol<ParamOp>(param.getAttr());
@@ -235,9 +241,17 @@ LogicalResult Planner::run() {
       if (failed(planLoop(function, When::Always)))
         return failure();
   }
+  if (func::FuncOp step = get(function::step)) {
+    begin(function::begin);
+    if (failed(planLoop(get(function::begin), When::Always)))
+      return failure();
+    begin(function::step);
+    if (failed(plan(step, When::Always)))
+      return failure();
+  }
 
   builder.setInsertionPointToStart(module.getBody());
-  spaces.build(builder, module, workspaceEnd);
+  spaces.build(builder, module, workspaceEnd, /*trained=*/get(function::replay) || get(function::update));
   for (auto kernel : llvm::make_early_inc_range(module.getOps<program::KernelOp>())) {
     kernel->remove();
     builder.insert(kernel);

@@ -47,8 +47,9 @@ LogicalResult ProgramSpaces::readOne(func::FuncOp function, DictionaryAttr attri
     return function.emitOpError("expected ")
            << (isArgument ? "argument " : "result ") << number
            << " to be a tensor with memformer.role and memformer.name, but got " << type;
-  if (role == role::input) {
-    FailureOr<NamedPlace *> input = inputs.add(name, type, location);
+  if (role == role::input || role == role::stepInput) {
+    FailureOr<NamedPlace *> input =
+        (role == role::input ? inputs : stepInputs).add(name, type, location);
     if (failed(input))
       return failure();
     if (auto bound = attributes.getAs<IntegerAttr>(boundAttribute)) {
@@ -66,6 +67,9 @@ LogicalResult ProgramSpaces::readOne(func::FuncOp function, DictionaryAttr attri
                         : role == role::stateGradient ? &gradients
                         : role == role::saved         ? &saved
                         : role == role::packed        ? &packed
+                        : role == role::stepOutput    ? &stepOutputs
+                        : role == role::carried       ? &stream
+                        : role == role::cache         ? &stream
                                                       : nullptr;
   if (!places) {
     if (role == role::parameters || role == role::gradients || role == role::firstMoments ||
@@ -73,7 +77,9 @@ LogicalResult ProgramSpaces::readOne(func::FuncOp function, DictionaryAttr attri
       return success();
     return function.emitOpError("has an argument or a result of the unknown role ") << role;
   }
-  if (isArgument && (role == role::saved || role == role::packed) && !places->find(name))
+  if (isArgument &&
+      (role == role::saved || role == role::packed || role == role::carried) &&
+      !places->find(name))
     return function.emitOpError("expected ") << name << " to be a result of another function";
   return failure(failed(places->add(name, type, location)));
 }
@@ -126,7 +132,10 @@ AddressAttr ProgramSpaces::find(func::FuncOp function, DictionaryAttr attributes
                               : role == role::output        ? outputs
                               : role == role::scalar        ? scalars
                               : role == role::stateGradient ? gradients
-                                                            : packed;
+                              : role == role::stepInput     ? stepInputs
+                              : role == role::stepOutput    ? stepOutputs
+                              : role == role::packed        ? packed
+                                                            : stream;
   return places.at(context, places.find(name)->offset);
 }
 
@@ -138,7 +147,8 @@ AddressAttr ProgramSpaces::ofResult(func::FuncOp function, unsigned result) cons
   return find(function, function.getResultAttrDict(result), false);
 }
 
-void ProgramSpaces::build(OpBuilder &builder, ModuleOp module, int64_t workspaceBytes) const {
+void ProgramSpaces::build(OpBuilder &builder, ModuleOp module, int64_t workspaceBytes,
+                          bool trained) const {
   MLIRContext *context = module.getContext();
   auto space = [&](StringRef name, StringRef category, int64_t bytes, int64_t segmentBytes = 0,
                    int64_t extra = 0) {
@@ -147,8 +157,8 @@ void ProgramSpaces::build(OpBuilder &builder, ModuleOp module, int64_t workspace
                                uint64_t(segmentBytes), uint64_t(extra));
   };
   space("parameters", "parameters", parameters.bytes);
-  space("gradients", "gradients", parameters.bytes);
-  space("optimizer", "optimizer", 2 * parameters.bytes);
+  space("gradients", "gradients", trained ? parameters.bytes : 0);
+  space("optimizer", "optimizer", trained ? 2 * parameters.bytes : 0);
   space("packed", "parameters", packed.bytes);
   space("replay", "replay", 0, states.bytes, 1);
   space("saved", "saved", 0, saved.bytes);
@@ -156,6 +166,9 @@ void ProgramSpaces::build(OpBuilder &builder, ModuleOp module, int64_t workspace
   space("inputs", "workspace", inputs.bytes);
   space("outputs", "workspace", outputs.bytes);
   space("scalars", "workspace", scalars.bytes);
+  space("stream", "saved", stream.bytes);
+  space("step_inputs", "workspace", stepInputs.bytes);
+  space("step_outputs", "workspace", stepOutputs.bytes);
 
   for (auto param : module.getOps<ParamOp>())
     program::TensorOp::create(
@@ -174,4 +187,6 @@ void ProgramSpaces::build(OpBuilder &builder, ModuleOp module, int64_t workspace
   tensors(program::TensorKind::Input, inputs);
   tensors(program::TensorKind::Output, outputs);
   tensors(program::TensorKind::Scalar, scalars);
+  tensors(program::TensorKind::StepInput, stepInputs);
+  tensors(program::TensorKind::StepOutput, stepOutputs);
 }

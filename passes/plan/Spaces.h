@@ -51,13 +51,17 @@ struct ProgramSpaces {
   program::AddressAttr ofArgument(mlir::func::FuncOp function, unsigned argument) const;
   program::AddressAttr ofResult(mlir::func::FuncOp function, unsigned result) const;
 
-  /// Builds the spaces and the named tensors.
-  void build(mlir::OpBuilder &builder, mlir::ModuleOp module, int64_t workspaceBytes) const;
+  /// Builds the spaces and the named tensors; those of gradients and moments where the model is
+  /// `trained`.
+  void build(mlir::OpBuilder &builder, mlir::ModuleOp module, int64_t workspaceBytes,
+             bool trained) const;
 
   ParameterLayout parameters;
   NamedPlaces inputs{"inputs", "input"}, outputs{"outputs", "output"}, scalars{"scalars", "scalar"},
       states{"replay", "state"}, gradients{"workspace", "state's gradient"},
-      saved{"saved", "saved value"}, packed{"packed", "packed value"};
+      saved{"saved", "saved value"}, packed{"packed", "packed value"},
+      stepInputs{"step_inputs", "input of a position"},
+      stepOutputs{"step_outputs", "output of a position"}, stream{"stream", "value of a stream"};
 
 private:
   mlir::LogicalResult readOne(mlir::func::FuncOp function, mlir::DictionaryAttr attributes,

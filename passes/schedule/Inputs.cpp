@@ -42,7 +42,7 @@ void memformer::markBounds(func::FuncOp function, const DifferentiatedSegment &s
     for (unsigned index = 0; index < function.getNumArguments(); ++index) {
       auto role = function.getArgAttrOfType<StringAttr>(index, roleAttribute);
       auto name = function.getArgAttrOfType<StringAttr>(index, nameAttribute);
-      if (role != role::input || name != input.name)
+      if ((role != role::input && role != role::stepInput) || name != input.name)
         continue;
       function.setArgAttr(index, boundAttribute, builder.getI64IntegerAttr(bound->bound));
       if (bound->ignored)

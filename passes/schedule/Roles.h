@@ -28,6 +28,12 @@ inline constexpr llvm::StringLiteral stateGradient = "state_gradient";
 inline constexpr llvm::StringLiteral scalar = "scalar";
 inline constexpr llvm::StringLiteral output = "output";
 inline constexpr llvm::StringLiteral packed = "packed";
+/// Of generation: a token and its position, what is known of that position, what `@begin` leaves
+/// for all positions of a segment, and what positions leave for those after them.
+inline constexpr llvm::StringLiteral stepInput = "step_input";
+inline constexpr llvm::StringLiteral stepOutput = "step_output";
+inline constexpr llvm::StringLiteral carried = "carried";
+inline constexpr llvm::StringLiteral cache = "cache";
 } // namespace role
 
 namespace name {
@@ -35,6 +41,7 @@ inline constexpr llvm::StringLiteral reset = "reset";
 inline constexpr llvm::StringLiteral loss = "loss";
 inline constexpr llvm::StringLiteral lossScale = "loss_scale";
 inline constexpr llvm::StringLiteral prediction = "prediction";
+inline constexpr llvm::StringLiteral position = "position";
 } // namespace name
 
 namespace function {
@@ -42,6 +49,8 @@ inline constexpr llvm::StringLiteral forward = "forward";
 inline constexpr llvm::StringLiteral replay = "replay";
 inline constexpr llvm::StringLiteral evaluate = "evaluate";
 inline constexpr llvm::StringLiteral trace = "trace";
+inline constexpr llvm::StringLiteral begin = "begin";
+inline constexpr llvm::StringLiteral step = "step";
 } // namespace function
 
 } // namespace memformer

@@ -79,7 +79,7 @@ void SchedulePass::runOnOperation() {
 
   // The one difference between the schedules: what is saved, and who computes the loss.
   SmallVector<Port> saved;
-  if (schedule == ScheduleKind::Bptt)
+  if (training && schedule == ScheduleKind::Bptt)
     for (auto [index, value] : llvm::enumerate(valuesToSave(segment))) {
       saved.push_back({value, role::saved, ("saved" + Twine(index)).str()});
       savedBytes += bytesOf(value);
@@ -97,15 +97,23 @@ void SchedulePass::runOnOperation() {
   };
   SmallVector<Port> entry = join({segment.states, segment.inputs});
   SmallVector<Port> computed = join({segment.nextStates, segment.loss});
-  auto forward = cut(function::forward, entry,
-                     lossForward ? join({segment.nextStates, saved, segment.loss})
-                                 : SmallVector<Port>(segment.nextStates),
-                     /*effects=*/false);
-  auto replay =
-      cut(function::replay, join({entry, saved, segment.nextGradients, segment.lossScale}),
-          lossForward ? SmallVector<Port>(segment.stateGradients)
-                      : join({segment.stateGradients, computed}),
-          /*effects=*/true);
+  auto count = [](func::FuncOp function) {
+    return int64_t(function.getBody().front().getOperations().size()) - 1;
+  };
+  if (training) {
+    auto forward = cut(function::forward, entry,
+                       lossForward ? join({segment.nextStates, saved, segment.loss})
+                                   : SmallVector<Port>(segment.nextStates),
+                       /*effects=*/false);
+    auto replay =
+        cut(function::replay, join({entry, saved, segment.nextGradients, segment.lossScale}),
+            lossForward ? SmallVector<Port>(segment.stateGradients)
+                        : join({segment.stateGradients, computed}),
+            /*effects=*/true);
+    forwardOps += count(forward);
+    forwardDead += int64_t(segment.recomputed.size()) - count(forward);
+    replayOps += count(replay);
+  }
 
   SmallVector<Port> predictions;
   for (const Port &output : segment.outputs)
@@ -117,13 +125,6 @@ void SchedulePass::runOnOperation() {
                    /*effects=*/false);
   removeDropout(evaluate);
   removeDropout(trace);
-
-  auto count = [](func::FuncOp function) {
-    return int64_t(function.getBody().front().getOperations().size()) - 1;
-  };
-  forwardOps += count(forward);
-  forwardDead += int64_t(segment.recomputed.size()) - count(forward);
-  replayOps += count(replay);
 
   getOperation()->setAttr(scheduleAttribute, builder.getStringAttr(nameOf(schedule)));
   getOperation()->setAttr(nameAttribute, recurrence.getSymNameAttr());

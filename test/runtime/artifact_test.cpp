@@ -169,11 +169,11 @@ TEST(Artifact, AddressesOutsideTheirSpaces) {
             "manifest.functions.train[4].body[0].kernel: kernel 8 of 8");
   EXPECT_EQ(messageAfter([&](json &m) { train(m)[4]["body"][0] = train(m)[3]; }),
             "manifest.functions.train[4].body[0]: expected loops only at the top level of train, "
-            "evaluate and trace");
+            "evaluate, trace and begin");
   EXPECT_EQ(
       messageAfter([&](json &m) { m["functions"]["prepare"][0] = train(m)[3]; }),
-      "manifest.functions.prepare[0]: expected loops only at the top level of train, evaluate "
-      "and trace");
+      "manifest.functions.prepare[0]: expected loops only at the top level of train, evaluate, "
+      "trace and begin");
   EXPECT_EQ(messageAfter([&](json &m) { train(m)[4]["outputs"][0] = "lost"; }),
             "manifest.functions.train[4].outputs[0]: unknown output 'lost'");
   EXPECT_EQ(messageAfter([&](json &m) { train(m)[0]["when"] = "last"; }),

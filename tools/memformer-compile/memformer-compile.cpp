@@ -23,8 +23,13 @@ namespace {
 // In the order of compilation.
 enum class Level { Model, Replay, Schedule, Kernels, Program, MLIR, LLVM, Assembly, Artifact };
 
+// Which functions are made: training takes those of gradients and the optimizer, generation those
+// of single positions.
+enum class Purpose { Training, Generation, Everything };
+
 struct Settings {
   std::string input, output, target, cpu;
+  Purpose purpose;
   int64_t batch;
   ScheduleKind schedule;
   Level level;
@@ -49,6 +54,11 @@ Settings parseCommandLine(int argc, char **argv) {
           clEnumValN(ScheduleKind::Checkpoint, "checkpoint", "the state; every node is computed"),
           clEnumValN(ScheduleKind::Mrbp, "mrbp",
                      "the state; only what the next state needs is computed (default)")));
+  cl::opt<Purpose> purpose(
+      "for", cl::init(Purpose::Training), cl::desc("what it is compiled for, beside evaluation:"),
+      cl::values(clEnumValN(Purpose::Training, "training", "gradients and the optimizer (default)"),
+                 clEnumValN(Purpose::Generation, "generation", "one position after the other"),
+                 clEnumValN(Purpose::Everything, "everything", "both")));
   cl::opt<Level> level(
       "emit", cl::init(Level::Artifact), cl::desc("the level to stop at:"),
       cl::values(clEnumValN(Level::Model, "model", "the model as IR"),
@@ -67,7 +77,8 @@ Settings parseCommandLine(int argc, char **argv) {
   cl::SetVersionPrinter(
       [](llvm::raw_ostream &stream) { stream << "memformer-compile " MEMFORMER_VERSION "\n"; });
   cl::ParseCommandLineOptions(argc, argv, "memformer-compile: compiles a model to an artifact\n");
-  Settings settings{input, output, target, cpu, batch, schedule, level, threads, overrides};
+  Settings settings{input, output,   target, cpu,     purpose,
+                    batch, schedule, level,  threads, overrides};
   // These end here, and the linker goes through all options that it finds.
   cl::ResetCommandLineParser();
   return settings;
@@ -116,11 +127,14 @@ void buildPipeline(OpPassManager &passes, const Settings &settings,
   }
   ScheduleOptions scheduleOptions;
   scheduleOptions.schedule = settings.schedule;
+  scheduleOptions.training = settings.purpose != Purpose::Generation;
+  scheduleOptions.generation = settings.purpose != Purpose::Training;
   buildSchedulePipeline(passes, scheduleOptions);
   if (level == Level::Schedule)
     return;
   KernelOptions kernelOptions;
   kernelOptions.panelWidth = target.panelWidth();
+  kernelOptions.training = scheduleOptions.training;
   buildKernelPipeline(passes, kernelOptions);
   if (level != Level::Kernels)
     buildProgramPipeline(passes, ProgramOptions());

@@ -17,6 +17,7 @@ void addTrain(CLI::App &app, Action &action);
 void addEval(CLI::App &app, Action &action);
 void addTrace(CLI::App &app, Action &action);
 void addBench(CLI::App &app, Action &action);
+void addGenerate(CLI::App &app, Action &action);
 void addInspect(CLI::App &app, Action &action);
 
 /// The positional model and the options that every subcommand has.

@@ -81,8 +81,8 @@ Result<std::string> cacheKey(const CompileRequest &request, const fs::path &comp
   struct stat status;
   if (::stat(compiler.c_str(), &status) != 0)
     return error("cannot read {}: {}", compiler.native(), std::strerror(errno));
-  std::string text = fmt::format("{}\n{}\n{}\n{}\n{}.{}\n{}\n{}", request.suffix, request.schedule,
-                                 request.batch, status.st_size, status.st_mtim.tv_sec,
+  std::string text = fmt::format("{}\n{}\n{}\n{}\n{}\n{}.{}\n{}\n{}", request.suffix,
+                                 request.schedule, request.batch, request.generation, status.st_size, status.st_mtim.tv_sec,
                                  status.st_mtim.tv_nsec, processor(), request.text);
   return fmt::format("{:016x}{:016x}", extendKey(uint64_t(1), text), extendKey(uint64_t(2), text));
 }
@@ -134,7 +134,8 @@ Result<void> runCompiler(const fs::path &compiler, const CompileRequest &request
   std::vector<std::string> words = {
       compiler.native(), input.native(),  "-o",
       output.native(),   "--batch",       std::to_string(request.batch),
-      "--schedule",      request.schedule};
+      "--schedule",      request.schedule,
+      "--for",           request.generation ? "generation" : "training"};
   std::vector<char *> arguments;
   for (std::string &word : words)
     arguments.push_back(word.data());

@@ -16,6 +16,7 @@ struct CompileRequest {
       false; // the compiler reads the user's file itself, and its messages name it; else `text`
   std::string schedule;
   int64_t batch = 1;
+  bool generation = false; // what generation needs, in the place of what training needs
   bool cache = true; // false: compile even if there is an artifact
 };
 

@@ -30,6 +30,7 @@ int main(int argc, char **argv) {
   Action action;
   addTrain(app, action);
   addEval(app, action);
+  addGenerate(app, action);
   addTrace(app, action);
   addBench(app, action);
   addInspect(app, action);
@@ -41,7 +42,7 @@ int main(int argc, char **argv) {
   }
   if (!action) {
     fmt::print(stderr,
-               "expected a subcommand: train, eval, trace, bench or inspect\nRun with --help "
+               "expected a subcommand: train, eval, generate, trace, bench or inspect\nRun with --help "
                "for more information.\n");
     return 2;
   }

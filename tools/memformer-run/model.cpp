@@ -28,6 +28,10 @@ Result<void> checkArtifactRequest(const ModelRequest &request, const Manifest &m
   if (request.batch && *request.batch != manifest.batch)
     return error("{}: compiled for batch {}, not {}: give the model instead", request.path,
                  manifest.batch, *request.batch);
+  if (request.generation && !manifest.stream)
+    return error("{}: compiled without generation: give the model instead, or compile it with "
+                 "--for=generation",
+                 request.path);
   for (const std::string &option : request.overrides)
     for (std::string_view fixed :
          {"model.", "memory.", "initializer.", "train.batch=", "train.schedule="})
@@ -67,10 +71,12 @@ Result<Model> compile(const ModelRequest &request, std::string text, std::string
   compileRequest.name = request.path;
   compileRequest.original = compileRequest.suffix != ".toml";
   compileRequest.schedule = request.schedule.value_or(configuration.train.schedule);
-  // A model as IR is written for one batch.
-  compileRequest.batch =
-      request.batch.value_or(compileRequest.original ? 0 : configuration.train.batch);
+  // A model as IR is written for one batch; what is generated is one stream.
+  compileRequest.batch = request.batch.value_or(compileRequest.original ? 0
+                                                : request.generation    ? 1
+                                                                        : configuration.train.batch);
   compileRequest.cache = request.cache;
+  compileRequest.generation = request.generation;
   auto compiled = compileCached(compileRequest);
   if (!compiled)
     return std::unexpected(compiled.error());

@@ -20,6 +20,7 @@ struct ModelRequest {
   std::optional<int64_t> batch;        // else the configuration's
   std::vector<std::string> overrides;  // --set
   bool cache = true;                   // false: compile again
+  bool generation = false;             // compile for generation, not for training
   std::optional<Split> data;           // this part of [data] is needed: checked before compiling
 };
 

@@ -191,6 +191,44 @@ SmallVector<Value> SlotAttentionGradientOp::buildReference(OpBuilder &builder) {
           t.joinHeads(scaled(t, "bkhc", dk, scale)), t.joinHeads(dv)};
 }
 
+//===-- attention_step -----------------------------------------------------------------------===//
+
+/// A cache `[B, L, d]` with the row `[B, 1, d]` at a position (i32).
+static Value insertRow(Tensors &t, OpBuilder &builder, Value cache, Value row, Value position) {
+  ArrayRef<int64_t> shape = shapeOf(row);
+  auto flat = RankedTensorType::get({shape[0], shape[2]}, t.elementType());
+  row = tensor::CollapseShapeOp::create(builder, row.getLoc(), flat, row,
+                                        ArrayRef<ReassociationIndices>{{0}, {1, 2}});
+  return t.map("bkc,bc->bkc", {cache, row}, [&](Scalars &s, ValueRange v) {
+    return s.select(s.equal(s.place32(1), position), v[1], v[0]);
+  });
+}
+
+SmallVector<Value> AttentionStepOp::buildReference(OpBuilder &builder) {
+  Tensors t(builder, getLoc(), getQuery());
+  int64_t heads = getHeads();
+  Value position = tensor::ExtractOp::create(builder, getLoc(), getPosition(), ValueRange{});
+  Value keys = insertRow(t, builder, getKeyCache(), getKey(), position);
+  Value values = insertRow(t, builder, getValueCache(), getValue(), position);
+  Value scores = buildScores(t, t.splitHeads(getQuery(), heads), t.splitHeads(keys, heads),
+                             getScale().convertToDouble(), false);
+  scores = t.map("bhqk->bhqk", scores, [&](Scalars &s, ValueRange v) {
+    Value later = arith::CmpIOp::create(s.builder, s.location, arith::CmpIPredicate::sgt,
+                                        s.place32(3), position);
+    return s.select(later, s.constant(-std::numeric_limits<double>::infinity()), v[0]);
+  });
+  Value weights = buildProbabilities(t, scores, buildLse(t, scores, {}));
+  // Rows beyond the position may hold anything: zero times it need not be zero.
+  Value seen = t.map("bkc->bkc", values, [&](Scalars &s, ValueRange v) {
+    Value later = arith::CmpIOp::create(s.builder, s.location, arith::CmpIPredicate::sgt,
+                                        s.place32(1), position);
+    return s.select(later, s.constant(0), v[0]);
+  });
+  Value result =
+      t.joinHeads(t.sumOfProducts("bhqk,bkhc->bqhc", weights, t.splitHeads(seen, heads)));
+  return {result, keys, values};
+}
+
 //===-- attention_weights --------------------------------------------------------------------===//
 
 SmallVector<Value> AttentionWeightsOp::buildReference(OpBuilder &builder) {

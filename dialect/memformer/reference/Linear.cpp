@@ -37,14 +37,26 @@ SmallVector<Value> ConcatOp::buildReference(OpBuilder &builder) {
   return {t.join(getLhs(), getRhs(), getAxis(), tensorType(getResult()))};
 }
 
-SmallVector<Value> SliceOp::buildReference(OpBuilder &builder) {
-  RankedTensorType type = tensorType(getResult());
+// Entries of `type` from `offset` along an axis.
+static Value extractSlice(OpBuilder &builder, Location location, RankedTensorType type, Value input,
+                          int64_t axis, OpFoldResult offset) {
   SmallVector<OpFoldResult> offsets(type.getRank(), builder.getIndexAttr(0));
   SmallVector<OpFoldResult> strides(type.getRank(), builder.getIndexAttr(1));
   SmallVector<OpFoldResult> sizes;
   for (int64_t extent : type.getShape())
     sizes.push_back(builder.getIndexAttr(extent));
-  offsets[getAxis()] = builder.getIndexAttr(getOffset());
-  return {
-      tensor::ExtractSliceOp::create(builder, getLoc(), type, getInput(), offsets, sizes, strides)};
+  offsets[axis] = offset;
+  return tensor::ExtractSliceOp::create(builder, location, type, input, offsets, sizes, strides);
+}
+
+SmallVector<Value> SliceOp::buildReference(OpBuilder &builder) {
+  return {extractSlice(builder, getLoc(), tensorType(getResult()), getInput(), getAxis(),
+                       builder.getIndexAttr(getOffset()))};
+}
+
+SmallVector<Value> RowOp::buildReference(OpBuilder &builder) {
+  Value position = tensor::ExtractOp::create(builder, getLoc(), getPosition(), ValueRange{});
+  Value index =
+      arith::IndexCastOp::create(builder, getLoc(), builder.getIndexType(), position);
+  return {extractSlice(builder, getLoc(), tensorType(getResult()), getInput(), getAxis(), index)};
 }

@@ -1,0 +1,49 @@
+// Operations that one position of a segment is made of, where an input arrives token by token.
+
+#ifndef MEMFORMER_STEPS_TD
+#define MEMFORMER_STEPS_TD
+
+include "dialect/memformer/MemformerInterfaces.td"
+include "dialect/memformer/MemformerStructure.td"
+
+// `position` is the place of the token, in [0, L). It is known at run time only.
+class StepOp<string mnemonic, list<Trait> traits = []> : Memformer_Op<mnemonic, !listconcat([
+    Pure, DeclareOpInterfaceMethods<FlopsOpInterface>, DeclareOpInterfaceMethods<ReferenceOpInterface>], traits)> {
+  let hasVerifier = 1;
+}
+
+def RowOp : StepOp<"row"> {
+  let summary = "the entries of one position along an axis";
+  let description = [{
+    y[…, 0, …] = x[…, position, …]: what a position takes of a table of positions, or of a value that the whole segment has.
+
+    ```mlir
+    %row = memformer.row %table axis 0 at %position : (tensor<56x128xf32>, tensor<i32>) -> tensor<1x128xf32>
+    ```
+  }];
+  let arguments = (ins FloatTensor:$input, IntegerTensor:$position, I64Attr:$axis);
+  let results = (outs FloatTensor:$result);
+  let assemblyFormat = "$input `axis` $axis `at` $position attr-dict `:` functional-type(operands, results)";
+}
+
+def AttentionStepOp : StepOp<"attention_step"> {
+  let summary = "causal attention of one position, with what it keeps of those before";
+  let description = [{
+    The recurrence inside a segment that causal `attention` is: its state is the keys and values of the positions so far, in caches `[B,L,d]`. q, k and v `[B,1,d]` are of the position. The caches that
+    come out hold k and v at the position; the result is the attention of q over keys 0 … position of them. Entries of the caches beyond the position have no meaning.
+
+    ```mlir
+    %o, %keys_1, %values_1 = memformer.attention_step %q, %k, %v cache(%keys, %values) at %position heads 4 scale 0.1767766952966369
+      : (tensor<1x1x128xf32>, tensor<1x1x128xf32>, tensor<1x1x128xf32>, tensor<1x56x128xf32>, tensor<1x56x128xf32>, tensor<i32>)
+      -> (tensor<1x1x128xf32>, tensor<1x56x128xf32>, tensor<1x56x128xf32>)
+    ```
+  }];
+  let arguments = (ins FloatTensor:$query, FloatTensor:$key, FloatTensor:$value, FloatTensor:$key_cache, FloatTensor:$value_cache, IntegerTensor:$position,
+    I64Attr:$heads, F64Attr:$scale);
+  let results = (outs FloatTensor:$result, FloatTensor:$next_key_cache, FloatTensor:$next_value_cache);
+  let assemblyFormat = [{
+    $query `,` $key `,` $value `cache` `(` $key_cache `,` $value_cache `)` `at` $position `heads` $heads `scale` $scale attr-dict `:` functional-type(operands, results)
+  }];
+}
+
+#endif

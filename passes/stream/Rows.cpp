@@ -1,0 +1,244 @@
+// What one position of a segment computes, op by op.
+
+#include "passes/stream/Rows.h"
+
+#include "dialect/memformer/Shapes.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "passes/schedule/Roles.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace memformer;
+
+// The axis of positions.
+static constexpr int64_t positions = 1;
+
+static RankedTensorType withOnePosition(Type type) {
+  auto tensor = cast<RankedTensorType>(type);
+  SmallVector<int64_t> shape(tensor.getShape());
+  shape[positions] = 1;
+  return RankedTensorType::get(shape, tensor.getElementType());
+}
+
+RowBuilder::RowBuilder(func::FuncOp step, const DifferentiatedSegment &segment, Value streamed)
+    : step(step), segment(segment), builder(step.getContext()), body(*step.addEntryBlock()) {
+  dependent.insert(streamed);
+  for (Operation &op : segment.block)
+    if (llvm::any_of(op.getOperands(), [&](Value operand) { return dependent.contains(operand); }))
+      dependent.insert(op.result_begin(), op.result_end());
+  builder.setInsertionPointToEnd(&body);
+  for (const Port &input : segment.inputs)
+    if (input.value == streamed)
+      mapping.map(streamed, addArgument(withOnePosition(streamed.getType()), role::stepInput,
+                                        input.name));
+  position = addArgument(RankedTensorType::get({}, builder.getI32Type()), role::stepInput,
+                         name::position);
+}
+
+Value RowBuilder::addArgument(Type type, StringRef role, const Twine &name) {
+  auto attributes =
+      builder.getDictionaryAttr({builder.getNamedAttr(roleAttribute, builder.getStringAttr(role)),
+                                 builder.getNamedAttr(nameAttribute, builder.getStringAttr(name))});
+  unsigned place = step.getNumArguments();
+  LogicalResult inserted = step.insertArgument(place, type, attributes, step.getLoc());
+  assert(succeeded(inserted) && "a function of this dialect takes any argument");
+  (void)inserted;
+  return step.getArgument(place);
+}
+
+LogicalResult RowBuilder::refuse(Operation *op, const Twine &why) {
+  InFlightDiagnostic error =
+      op->emitOpError("expected an op that can be computed one position of the streamed input at "
+                      "a time, but ");
+  error << why;
+  return error;
+}
+
+Value RowBuilder::whole(Value value) {
+  if (Value known = mapping.lookupOrNull(value))
+    return known;
+  // What depends on parameters alone costs no memory: it is prepared once.
+  DenseSet<Operation *> slice = sliceOf(segment.block, value, {}, /*effects=*/false);
+  bool fromParameters = value.getDefiningOp() && llvm::all_of(slice, [&](Operation *op) {
+    return isPure(op) && llvm::all_of(op->getOperands(),
+                                      [](Value operand) { return operand.getDefiningOp(); });
+  });
+  if (fromParameters) {
+    for (Operation &op : segment.block)
+      if (slice.contains(&op) && llvm::none_of(op.getResults(), [&](Value result) {
+            return mapping.contains(result);
+          }))
+        builder.clone(op, mapping);
+    return mapping.lookup(value);
+  }
+  std::string name = ("carried" + Twine(carried.size())).str();
+  carried.push_back({value, role::carried, name});
+  Value argument = addArgument(value.getType(), role::carried, name);
+  mapping.map(value, argument);
+  return argument;
+}
+
+Value RowBuilder::rowOf(Operation *op, Value value, int64_t axis) {
+  auto type = cast<RankedTensorType>(value.getType());
+  if (!isa<FloatType>(type.getElementType())) {
+    (void)refuse(op, "an operand of integers has an axis of positions that it is not streamed "
+                     "along");
+    return {};
+  }
+  SmallVector<int64_t> shape(type.getShape());
+  // The same for all positions.
+  if (shape[axis] == 1)
+    return whole(value);
+  shape[axis] = 1;
+  return RowOp::create(builder, op->getLoc(), type.clone(shape), whole(value), position,
+                       uint64_t(axis));
+}
+
+LogicalResult RowBuilder::cloneRow(Operation *op, ValueRange operands) {
+  Operation *row = builder.clone(*op);
+  row->setOperands(operands);
+  for (auto [before, after] : llvm::zip_equal(op->getResults(), row->getResults())) {
+    after.setType(withOnePosition(before.getType()));
+    mapping.map(before, after);
+  }
+  return success();
+}
+
+LogicalResult RowBuilder::buildElementwise(Operation *op) {
+  auto elementwise = cast<ElementwiseOpInterface>(op);
+  int64_t rank = cast<RankedTensorType>(op->getResult(0).getType()).getRank();
+  SmallVector<Value> operands;
+  for (OpOperand &operand : op->getOpOperands()) {
+    Value value = operand.get();
+    OperandIndexing indexing = elementwise.getOperandIndexing(operand.getOperandNumber());
+    int64_t own = cast<RankedTensorType>(value.getType()).getRank();
+    int64_t axis = indexing == OperandIndexing::Trailing ? positions - (rank - own) : positions;
+    bool hasPositions = indexing != OperandIndexing::Whole && axis >= 0 && axis < own;
+    if (!dependsOnStream(value)) {
+      operands.push_back(hasPositions ? rowOf(op, value, axis) : whole(value));
+      if (!operands.back())
+        return failure();
+      continue;
+    }
+    if (!hasPositions || axis != positions)
+      return refuse(op, "it moves the axis of positions");
+    operands.push_back(mapping.lookup(value));
+  }
+  return cloneRow(op, operands);
+}
+
+LogicalResult RowBuilder::buildAttention(AttentionOp op) {
+  if (!op.getLse().use_empty())
+    for (Operation *user : op.getLse().getUsers())
+      if (segment.recomputed.contains(user))
+        return refuse(op, "another op reads its lse");
+  bool query = dependsOnStream(op.getQuery()), key = dependsOnStream(op.getKey()),
+       value = dependsOnStream(op.getValue());
+  Location location = op.getLoc();
+  if (query && !key && !value && !op.getCausal()) {
+    Value rows = mapping.lookup(op.getQuery());
+    ArrayRef<int64_t> lse = shapeOf(op.getLse());
+    auto one = tensorType(op.getLse()).clone({lse[0], lse[1], 1});
+    Value keys = whole(op.getKey()), values = whole(op.getValue());
+    auto attention = AttentionOp::create(
+        builder, location, TypeRange{rows.getType(), one}, rows, keys, values, Value(),
+        op.getHeadsAttr(), op.getScaleAttr(), UnitAttr(), builder.getF64FloatAttr(0),
+        builder.getI32IntegerAttr(0));
+    mapping.map(op.getResult(), attention.getResult());
+    return success();
+  }
+  if (!query || !key || !value || !op.getCausal())
+    return refuse(op, "a position of it needs positions that come later");
+  SmallVector<Value> before;
+  for (StringRef name : {"key_cache", "value_cache"})
+    before.push_back(addArgument(op.getKey().getType(), role::cache,
+                                 name + Twine(caches.size() / 2)));
+  auto attention = AttentionStepOp::create(
+      builder, location, TypeRange{withOnePosition(op.getType(0)), before[0].getType(),
+                                   before[1].getType()},
+      mapping.lookup(op.getQuery()), mapping.lookup(op.getKey()), mapping.lookup(op.getValue()),
+      before[0], before[1], position, op.getHeadsAttr(), op.getScaleAttr());
+  std::string number = std::to_string(caches.size() / 2);
+  caches.push_back({attention.getNextKeyCache(), role::cache, "key_cache" + number});
+  caches.push_back({attention.getNextValueCache(), role::cache, "value_cache" + number});
+  mapping.map(op.getResult(), attention.getResult());
+  return success();
+}
+
+LogicalResult RowBuilder::buildRow(Operation *op) {
+  if (auto dropout = dyn_cast<DropoutOp>(op)) {
+    mapping.map(dropout.getResult(), mapping.lookup(dropout.getInput()));
+    return success();
+  }
+  if (isa<ElementwiseOpInterface>(op))
+    return buildElementwise(op);
+  if (auto attention = dyn_cast<AttentionOp>(op))
+    return buildAttention(attention);
+
+  // Ops that work on each row of their first operand, and those that see the axis of positions as
+  // one of many: the place of what may have positions, and the axes that stay what they are.
+  bool rowWise = isa<LinearOp, LayerNormOp, BmnOp, ArgmaxOp, EmbeddingOp>(op);
+  auto axisOf = [](Operation *op) -> std::optional<int64_t> {
+    if (auto concat = dyn_cast<ConcatOp>(op))
+      return int64_t(concat.getAxis());
+    if (auto slice = dyn_cast<SliceOp>(op))
+      return int64_t(slice.getAxis());
+    return std::nullopt;
+  };
+  std::optional<int64_t> axis = axisOf(op);
+  if (axis == positions)
+    return refuse(op, "it joins or cuts along the axis of positions");
+  if (!rowWise && !axis)
+    return refuse(op, "it mixes positions");
+
+  SmallVector<Value> operands;
+  for (OpOperand &operand : op->getOpOperands()) {
+    Value value = operand.get();
+    bool first = operand.getOperandNumber() == 0;
+    auto type = cast<RankedTensorType>(value.getType());
+    if (dependsOnStream(value)) {
+      int64_t least = isa<EmbeddingOp>(op) ? positions + 1 : positions + 2;
+      if (rowWise && (!first || type.getRank() < least))
+        return refuse(op, first ? "it computes across positions"
+                                : "an operand that all positions share depends on the streamed "
+                                  "input");
+      operands.push_back(mapping.lookup(value));
+      continue;
+    }
+    // The bias of a norm may differ from position to position.
+    int64_t shift = cast<RankedTensorType>(op->getOperand(0).getType()).getRank() - type.getRank();
+    bool hasPositions = axis || (isa<BmnOp>(op) && shift <= positions);
+    operands.push_back(hasPositions ? rowOf(op, value, positions - shift) : whole(value));
+    if (!operands.back())
+      return failure();
+  }
+  return cloneRow(op, operands);
+}
+
+LogicalResult RowBuilder::build(const Port &result) {
+  DenseSet<Operation *> slice = sliceOf(segment.block, result.value, {}, /*effects=*/false);
+  if (dependsOnStream(result.value)) {
+    for (Operation &op : segment.block)
+      if (slice.contains(&op) && llvm::any_of(op.getResults(), [&](Value value) {
+            return dependsOnStream(value);
+          }))
+        if (failed(buildRow(&op)))
+          return failure();
+  } else {
+    InFlightDiagnostic error = step.emitOpError("expected the output '");
+    return error << result.name << "' to depend on the streamed input";
+  }
+
+  SmallVector<Port> ports = {{mapping.lookup(result.value), role::stepOutput, result.name}};
+  ports.append(caches);
+  SmallVector<Value> values =
+      llvm::map_to_vector(ports, [](const Port &port) { return port.value; });
+  func::ReturnOp::create(builder, step.getLoc(), values);
+  step.setFunctionType(
+      builder.getFunctionType(body.getArgumentTypes(), ValueRange(values).getTypes()));
+  for (auto [index, port] : llvm::enumerate(ports)) {
+    step.setResultAttr(unsigned(index), roleAttribute, builder.getStringAttr(port.role));
+    step.setResultAttr(unsigned(index), nameAttribute, builder.getStringAttr(port.name));
+  }
+  return success();
+}

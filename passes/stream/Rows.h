@@ -1,0 +1,57 @@
+// What one position of a segment computes, op by op.
+
+#ifndef MEMFORMER_PASSES_STREAM_ROWS_H
+#define MEMFORMER_PASSES_STREAM_ROWS_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/IRMapping.h"
+#include "passes/schedule/Cut.h"
+#include "llvm/ADT/MapVector.h"
+
+namespace memformer {
+
+/// Fills `@step` with the ops of a segment that depend on the streamed input, each for one position:
+/// a value `[B, L, …]` becomes `[B, 1, …]`. What does not depend on it is an argument; what depends
+/// on parameters alone is computed again.
+class RowBuilder {
+public:
+  RowBuilder(mlir::func::FuncOp step, const DifferentiatedSegment &segment, mlir::Value streamed);
+
+  /// Builds what `result` takes, and ends the function with it. Fails with a diagnostic at the op
+  /// that cannot be computed one position at a time.
+  mlir::LogicalResult build(const Port &result);
+
+  bool dependsOnStream(mlir::Value value) const { return dependent.contains(value); }
+  /// Values of the segment that positions read: those of arguments and those that are computed.
+  llvm::SmallVector<Port> carried;
+
+private:
+  /// The value of the step that stands for one of the segment which has no positions, or all of
+  /// them.
+  mlir::Value whole(mlir::Value value);
+  /// Its entries at the position, along an axis; null after a diagnostic.
+  mlir::Value rowOf(mlir::Operation *op, mlir::Value value, int64_t axis);
+  mlir::Value addArgument(mlir::Type type, llvm::StringRef role, const llvm::Twine &name);
+
+  mlir::LogicalResult buildRow(mlir::Operation *op);
+  mlir::LogicalResult buildElementwise(mlir::Operation *op);
+  mlir::LogicalResult buildAttention(AttentionOp op);
+  /// The same op with `operands`, its result being of one position.
+  mlir::LogicalResult cloneRow(mlir::Operation *op, mlir::ValueRange operands);
+  mlir::LogicalResult refuse(mlir::Operation *op, const llvm::Twine &why);
+
+  mlir::func::FuncOp step;
+  const DifferentiatedSegment &segment;
+  mlir::OpBuilder builder;
+  mlir::Block &body;
+  mlir::Value position;
+  llvm::DenseSet<mlir::Value> dependent;
+  /// Of values of the segment: their rows where they depend on the streamed input, else themselves.
+  mlir::IRMapping mapping;
+  /// Caches as they come out.
+  llvm::SmallVector<Port> caches;
+};
+
+} // namespace memformer
+
+#endif

@@ -1,0 +1,102 @@
+// Generation: what runs once a segment, and what runs for each of its positions.
+
+#include "passes/Passes.h"
+#include "passes/schedule/Cut.h"
+#include "passes/schedule/Roles.h"
+#include "passes/stream/Rows.h"
+
+namespace memformer {
+
+#define GEN_PASS_DEF_STREAMPASS
+#include "passes/Passes.h.inc"
+
+} // namespace memformer
+
+using namespace mlir;
+using namespace memformer;
+
+namespace {
+
+struct StreamPass : memformer::impl::StreamPassBase<StreamPass> {
+  using StreamPassBase::StreamPassBase;
+
+  void runOnOperation() override {
+    for (auto recurrence : getOperation().getOps<RecurrenceOp>())
+      if (failed(stream(recurrence)))
+        return signalPassFailure();
+  }
+
+  LogicalResult check(RecurrenceOp recurrence);
+  LogicalResult stream(RecurrenceOp recurrence);
+};
+
+} // namespace
+
+LogicalResult StreamPass::check(RecurrenceOp recurrence) {
+  if (!recurrence.getStreamed())
+    return recurrence.emitOpError("expected a streamed input, as generation needs: streamed "
+                                  "\"INPUT\" to \"OUTPUT\"");
+  if (recurrence.getReplay().empty())
+    return recurrence.emitOpError("expected a replay region, but got none: run "
+                                  "-memformer-differentiate first");
+  for (StringRef name : {function::begin, function::step})
+    if (Operation *taken = SymbolTable::lookupSymbolIn(getOperation(), name))
+      return taken->emitOpError("has the name @") << name << ", which generation needs";
+  return success();
+}
+
+LogicalResult StreamPass::stream(RecurrenceOp recurrence) {
+  if (failed(check(recurrence)))
+    return failure();
+  DifferentiatedSegment segment(recurrence);
+  auto find = [](ArrayRef<Port> ports, StringRef name) {
+    return *llvm::find_if(ports, [&](const Port &port) { return port.name == name; });
+  };
+  Port streamed = find(segment.inputs, *recurrence.getStreamed());
+  Port stepped = find(segment.outputs, *recurrence.getStepped());
+
+  OpBuilder builder(recurrence);
+  Location location = recurrence.getLoc();
+  auto step =
+      func::FuncOp::create(builder, location, function::step, builder.getFunctionType({}, {}));
+  RowBuilder rows(step, segment, streamed.value);
+  for (const Port &state : segment.nextStates)
+    if (rows.dependsOnStream(state.value)) {
+      step.erase();
+      return recurrence.emitOpError("expected the next state '")
+             << state.name << "' not to depend on the streamed input '" << streamed.name
+             << "', of which all tokens but the first are to come";
+    }
+  if (failed(rows.build(stepped))) {
+    step.erase();
+    return failure();
+  }
+
+  // Only what it takes of the segment's inputs.
+  SmallVector<Port> results(segment.nextStates), arguments(segment.states);
+  results.append(rows.carried);
+  SmallVector<Value> values =
+      llvm::map_to_vector(results, [](const Port &port) { return port.value; });
+  DenseSet<Operation *> slice = sliceOf(segment.block, values, {}, /*effects=*/false);
+  for (const Port &input : segment.inputs)
+    if (llvm::is_contained(values, input.value) ||
+        llvm::any_of(input.value.getUsers(), [&](Operation *user) { return slice.contains(user); }))
+      arguments.push_back(input);
+  builder.setInsertionPoint(step);
+  auto begin = cutFunction(builder, location, function::begin, segment.block, arguments, results,
+                           /*effects=*/false);
+  removeDropout(begin);
+  markBounds(begin, segment);
+  markBounds(step, segment);
+
+  for (const Port &port : rows.carried) {
+    ++carriedValues;
+    carriedBytes += bytesOf(port.value);
+  }
+  for (unsigned i = 0; i < step.getNumResults(); ++i)
+    if (step.getResultAttrOfType<StringAttr>(i, roleAttribute) == role::cache) {
+      ++caches;
+      cacheBytes += bytesOf(step.getBody().front().getTerminator()->getOperand(i));
+    }
+  return success();
+}
