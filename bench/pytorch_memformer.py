@@ -90,6 +90,24 @@ class Memformer(nn.Module):
             y = block(y, encoded, True)
         return F.cross_entropy(self.output(self.decoder_norm(y)).flatten(0, 1), targets.flatten(), reduction="sum")
 
+    def step(self, token, position, caches, crosses):
+        """Logits of one position. `caches` hold self-attention's keys and values, `crosses` those of the encoder, by layer."""
+        y = self.embedding(token) + self.positions[1][position]
+        for block, cache, cross in zip(self.decoder, caches, crosses):
+            own = block.self_attention
+            parts = own.projection(block.norms[0](y)).chunk(3, -1)
+            q, k, v = (p.unflatten(-1, (own.heads, -1)).transpose(1, 2) for p in parts)
+            cache[0][:, :, position], cache[1][:, :, position] = k[:, :, 0], v[:, :, 0]
+            out = F.scaled_dot_product_attention(q, cache[0][:, :, : position + 1], cache[1][:, :, : position + 1])
+            y = y + own.output(out.transpose(1, 2).flatten(2))
+            second = block.second
+            q = second.query(block.norms[1](y)).unflatten(-1, (second.heads, -1)).transpose(1, 2)
+            out = F.scaled_dot_product_attention(q, *cross)
+            y = y + second.output(out.transpose(1, 2).flatten(2))
+            hidden = block.up(block.norms[-1](y))
+            y = y + block.down(F.relu(hidden) if block.relu else F.gelu(hidden, approximate="tanh"))
+        return self.output(self.decoder_norm(y))
+
     def initial(self, batch):
         return (self.bias / self.bias.norm(dim=-1, keepdim=True)).expand(batch, -1, -1)
 
@@ -131,13 +149,34 @@ def infer(model, x, y, t, counted):
             memory = model.write(memory, encoded)
 
 
+def generate(model, segments, batch, length):
+    """Greedy generation with a KV cache; encoder and write run once a segment."""
+    with torch.inference_mode():
+        memory = model.initial(batch)
+        tokens = torch.zeros(batch, length, dtype=torch.long)
+        for _ in range(segments):
+            encoded = model.encode(tokens, memory)
+            memory = model.write(memory, encoded)
+            crosses, caches = [], []
+            for block in model.decoder:
+                heads = block.second.heads
+                parts = block.second.key_value(encoded).chunk(2, -1)
+                crosses.append([p.unflatten(-1, (heads, -1)).transpose(1, 2).contiguous() for p in parts])
+                caches.append([torch.empty_like(crosses[-1][0]) for _ in range(2)])
+            token, said = tokens[:, -1:], []
+            for position in range(length):
+                token = model.step(token, position, caches, crosses)[:, -1].argmax(-1, keepdim=True)
+                said.append(token)
+            tokens = torch.cat(said, 1)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--segments", type=int, default=8)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--work", choices=["mrbp", "bptt", "infer"], default="mrbp")
+    parser.add_argument("--work", choices=["mrbp", "bptt", "infer", "generate"], default="mrbp")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
@@ -153,6 +192,8 @@ def main():
         begin = time.perf_counter()
         if arguments.work == "infer":
             infer(model, x, y, t, t.numel())
+        elif arguments.work == "generate":
+            generate(model, *shape)
         else:
             optimizer.zero_grad(set_to_none=True)
             (mrbp if arguments.work == "mrbp" else bptt)(model, x, y, t, t.numel())

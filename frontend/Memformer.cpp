@@ -284,10 +284,10 @@ OwningOpRef<ModuleOp> MemformerBuilder::build() {
   outputs.push_back("prediction");
   if (model.dropout > 0)
     inputs.push_back("dropout_key");
-  recurrence =
-      RecurrenceOp::create(builder, location, "memformer", builder.getStrArrayAttr(states),
-                           builder.getStrArrayAttr(inputs), builder.getStrArrayAttr(outputs),
-                           builder.getStringAttr("decoder_tokens"), builder.getStringAttr("logits"));
+  recurrence = RecurrenceOp::create(
+      builder, location, "memformer", builder.getStrArrayAttr(states),
+      builder.getStrArrayAttr(inputs), builder.getStrArrayAttr(outputs),
+      builder.getStringAttr("decoder_tokens"), builder.getStringAttr("logits"));
   buildSegment(recurrence.getSegment());
   buildInitial(recurrence.getInitial());
   return module;

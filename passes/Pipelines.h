@@ -17,8 +17,7 @@ struct ScheduleOptions : mlir::PassPipelineOptions<ScheduleOptions> {
                        clEnumValN(ScheduleKind::Checkpoint, "checkpoint", "the state alone"),
                        clEnumValN(ScheduleKind::Mrbp, "mrbp",
                                   "the state alone, with nothing else computed forward"))};
-  Option<bool> training{*this, "training",
-                        llvm::cl::desc("make the functions that training needs"),
+  Option<bool> training{*this, "training", llvm::cl::desc("make the functions that training needs"),
                         llvm::cl::init(true)};
   Option<bool> generation{*this, "generation",
                           llvm::cl::desc("make the functions that generation needs"),

@@ -282,8 +282,8 @@ FailureOr<int64_t> emitAttention(OpBuilder &builder, kernel::AttentionOp op,
     return failure();
   Emit e(builder, op.getLoc(), target);
   // With causality a single query sees the first key alone.
-  bool plain = !op.getSelfKey() && !op.getNormalize() && !op.getCausal() &&
-               op.getProbability().isZero();
+  bool plain =
+      !op.getSelfKey() && !op.getNormalize() && !op.getCausal() && op.getProbability().isZero();
   if (shape.queries == 1 && plain)
     return emitSingleQueries(e, op, shape, arguments);
   AttentionEmitter emitter(e, op, arguments);

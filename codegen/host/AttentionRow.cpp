@@ -47,9 +47,8 @@ static Value emitProducts(Emit &e, const AttentionRow &row, Value first) {
     for (int64_t column = 0; column < full; column += e.lanes)
       sums = add(e.index(column), e.lanes, sums);
   } else {
-    sums = e.loop(e.index(0), e.index(full), e.lanes, sums, [&](Value column, ValueRange carried) {
-      return add(column, e.lanes, carried);
-    });
+    sums = e.loop(e.index(0), e.index(full), e.lanes, sums,
+                  [&](Value column, ValueRange carried) { return add(column, e.lanes, carried); });
   }
   if (full < row.width)
     sums = add(e.index(full), row.width - full, sums);
@@ -117,9 +116,7 @@ Value emitAttentionRow(Emit &e, const AttentionRow &row, Value scores) {
 
   constexpr int64_t vectors = 4;
   const int64_t chunk = vectors * e.lanes, chunks = row.width / chunk;
-  auto wide = [&](Value column) {
-    emitValues(e, row, scores, column, vectors, e.lanes, inverse);
-  };
+  auto wide = [&](Value column) { emitValues(e, row, scores, column, vectors, e.lanes, inverse); };
   if (chunks == 1)
     wide(e.index(0));
   else if (chunks > 1)

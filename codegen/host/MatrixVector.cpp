@@ -25,8 +25,7 @@ int64_t stripsTogether(const GemmPlan &plan, const HostTarget &target) {
   constexpr int64_t enough = 8;
   int64_t perStrip = plan.m * plan.strip.vectors();
   int64_t most = (target.vectorRegisters - 3) / perStrip;
-  return std::clamp<int64_t>(std::min(most, (enough + perStrip - 1) / perStrip), 1,
-                             plan.strips());
+  return std::clamp<int64_t>(std::min(most, (enough + perStrip - 1) / perStrip), 1, plan.strips());
 }
 
 class MatrixVectorEmitter {
@@ -35,9 +34,8 @@ public:
                       const GemmPlan &plan)
       : e(e), op(op), plan(plan), arguments(arguments), together(stripsTogether(plan, e.target)),
         groups(plan.fullStrips / together),
-        region(e, op.getEpilogue(),
-               ValueRange(arguments.operands).take_back(op.getExtras().size()), op.getIndexing(),
-               plan.m, plan.n),
+        region(e, op.getEpilogue(), ValueRange(arguments.operands).take_back(op.getExtras().size()),
+               op.getIndexing(), plan.m, plan.n),
         zero(e.index(0)) {}
 
   FailureOr<int64_t> emit();

@@ -199,8 +199,8 @@ static LogicalResult verifyStreamed(RecurrenceOp op, YieldOp segment) {
     return {};
   };
   ValueRange inputs = op.getSegment().front().getArguments();
-  Value input = find(op.getInputs(), *op.getStreamed(),
-                     inputs.drop_front(op.getStates().size()), "input");
+  Value input =
+      find(op.getInputs(), *op.getStreamed(), inputs.drop_front(op.getStates().size()), "input");
   Value output =
       input ? find(op.getOutputs(), *op.getStepped(), segment.getOutputs(), "output") : Value();
   if (!output)

@@ -97,8 +97,9 @@ void KernelLowering::lowerLayerNormGradient(LayerNormGradientOp op) {
     if (result.use_empty())
       continue;
     auto half = RankedTensorType::get({blocks, 1, width}, builder.getF32Type());
-    Value sums = kernel::SliceOp::create(builder, location, half, gradient.getResults().back(),
-                                         /*position=*/Value(), /*axis=*/1, /*offset=*/uint64_t(place));
+    Value sums =
+        kernel::SliceOp::create(builder, location, half, gradient.getResults().back(),
+                                /*position=*/Value(), /*axis=*/1, /*offset=*/uint64_t(place));
     auto build = [this, sums, width](Type type, FlatSymbolRefAttr accumulate) {
       return kernel::ReduceOp::create(builder, location, type, sums, uint64_t(width), accumulate);
     };

@@ -251,7 +251,8 @@ LogicalResult Planner::run() {
   }
 
   builder.setInsertionPointToStart(module.getBody());
-  spaces.build(builder, module, workspaceEnd, /*trained=*/get(function::replay) || get(function::update));
+  spaces.build(builder, module, workspaceEnd,
+               /*trained=*/get(function::replay) || get(function::update));
   for (auto kernel : llvm::make_early_inc_range(module.getOps<program::KernelOp>())) {
     kernel->remove();
     builder.insert(kernel);

@@ -77,8 +77,7 @@ LogicalResult ProgramSpaces::readOne(func::FuncOp function, DictionaryAttr attri
       return success();
     return function.emitOpError("has an argument or a result of the unknown role ") << role;
   }
-  if (isArgument &&
-      (role == role::saved || role == role::packed || role == role::carried) &&
+  if (isArgument && (role == role::saved || role == role::packed || role == role::carried) &&
       !places->find(name))
     return function.emitOpError("expected ") << name << " to be a result of another function";
   return failure(failed(places->add(name, type, location)));

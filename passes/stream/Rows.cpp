@@ -29,10 +29,10 @@ RowBuilder::RowBuilder(func::FuncOp step, const DifferentiatedSegment &segment, 
   builder.setInsertionPointToEnd(&body);
   for (const Port &input : segment.inputs)
     if (input.value == streamed)
-      mapping.map(streamed, addArgument(withOnePosition(streamed.getType()), role::stepInput,
-                                        input.name));
-  position = addArgument(RankedTensorType::get({}, builder.getI32Type()), role::stepInput,
-                         name::position);
+      mapping.map(streamed,
+                  addArgument(withOnePosition(streamed.getType()), role::stepInput, input.name));
+  position =
+      addArgument(RankedTensorType::get({}, builder.getI32Type()), role::stepInput, name::position);
 }
 
 Value RowBuilder::addArgument(Type type, StringRef role, const Twine &name) {
@@ -60,14 +60,14 @@ Value RowBuilder::whole(Value value) {
   // What depends on parameters alone costs no memory: it is prepared once.
   DenseSet<Operation *> slice = sliceOf(segment.block, value, {}, /*effects=*/false);
   bool fromParameters = value.getDefiningOp() && llvm::all_of(slice, [&](Operation *op) {
-    return isPure(op) && llvm::all_of(op->getOperands(),
-                                      [](Value operand) { return operand.getDefiningOp(); });
-  });
+                          return isPure(op) && llvm::all_of(op->getOperands(), [](Value operand) {
+                                   return operand.getDefiningOp();
+                                 });
+                        });
   if (fromParameters) {
     for (Operation &op : segment.block)
-      if (slice.contains(&op) && llvm::none_of(op.getResults(), [&](Value result) {
-            return mapping.contains(result);
-          }))
+      if (slice.contains(&op) &&
+          llvm::none_of(op.getResults(), [&](Value result) { return mapping.contains(result); }))
         builder.clone(op, mapping);
     return mapping.lookup(value);
   }
@@ -140,10 +140,10 @@ LogicalResult RowBuilder::buildAttention(AttentionOp op) {
     ArrayRef<int64_t> lse = shapeOf(op.getLse());
     auto one = tensorType(op.getLse()).clone({lse[0], lse[1], 1});
     Value keys = whole(op.getKey()), values = whole(op.getValue());
-    auto attention = AttentionOp::create(
-        builder, location, TypeRange{rows.getType(), one}, rows, keys, values, Value(),
-        op.getHeadsAttr(), op.getScaleAttr(), UnitAttr(), builder.getF64FloatAttr(0),
-        builder.getI32IntegerAttr(0));
+    auto attention =
+        AttentionOp::create(builder, location, TypeRange{rows.getType(), one}, rows, keys, values,
+                            Value(), op.getHeadsAttr(), op.getScaleAttr(), UnitAttr(),
+                            builder.getF64FloatAttr(0), builder.getI32IntegerAttr(0));
     mapping.map(op.getResult(), attention.getResult());
     return success();
   }
@@ -151,11 +151,11 @@ LogicalResult RowBuilder::buildAttention(AttentionOp op) {
     return refuse(op, "a position of it needs positions that come later");
   SmallVector<Value> before;
   for (StringRef name : {"key_cache", "value_cache"})
-    before.push_back(addArgument(op.getKey().getType(), role::cache,
-                                 name + Twine(caches.size() / 2)));
+    before.push_back(
+        addArgument(op.getKey().getType(), role::cache, name + Twine(caches.size() / 2)));
   auto attention = AttentionStepOp::create(
-      builder, location, TypeRange{withOnePosition(op.getType(0)), before[0].getType(),
-                                   before[1].getType()},
+      builder, location,
+      TypeRange{withOnePosition(op.getType(0)), before[0].getType(), before[1].getType()},
       mapping.lookup(op.getQuery()), mapping.lookup(op.getKey()), mapping.lookup(op.getValue()),
       before[0], before[1], position, op.getHeadsAttr(), op.getScaleAttr());
   std::string number = std::to_string(caches.size() / 2);
@@ -219,9 +219,8 @@ LogicalResult RowBuilder::build(const Port &result) {
   DenseSet<Operation *> slice = sliceOf(segment.block, result.value, {}, /*effects=*/false);
   if (dependsOnStream(result.value)) {
     for (Operation &op : segment.block)
-      if (slice.contains(&op) && llvm::any_of(op.getResults(), [&](Value value) {
-            return dependsOnStream(value);
-          }))
+      if (slice.contains(&op) &&
+          llvm::any_of(op.getResults(), [&](Value value) { return dependsOnStream(value); }))
         if (failed(buildRow(&op)))
           return failure();
   } else {

@@ -10,9 +10,9 @@
 
 namespace memformer {
 
-/// Fills `@step` with the ops of a segment that depend on the streamed input, each for one position:
-/// a value `[B, L, …]` becomes `[B, 1, …]`. What does not depend on it is an argument; what depends
-/// on parameters alone is computed again.
+/// Fills `@step` with the ops of a segment that depend on the streamed input, each for one
+/// position: a value `[B, L, …]` becomes `[B, 1, …]`. What does not depend on it is an argument;
+/// what depends on parameters alone is computed again.
 class RowBuilder {
 public:
   RowBuilder(mlir::func::FuncOp step, const DifferentiatedSegment &segment, mlir::Value streamed);

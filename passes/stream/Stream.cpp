@@ -4,6 +4,7 @@
 #include "passes/schedule/Cut.h"
 #include "passes/schedule/Roles.h"
 #include "passes/stream/Rows.h"
+#include "llvm/ADT/STLExtras.h"
 
 namespace memformer {
 
@@ -14,6 +15,17 @@ namespace memformer {
 
 using namespace mlir;
 using namespace memformer;
+
+// Whoever begins a segment has only those at hand that it takes.
+static void eraseUnusedInputs(func::FuncOp function) {
+  for (unsigned i = function.getNumArguments(); i-- > 0;)
+    if (function.getArgAttrOfType<StringAttr>(i, roleAttribute) == role::input &&
+        function.getArgument(i).use_empty()) {
+      LogicalResult erased = function.eraseArgument(i);
+      assert(succeeded(erased) && "a function of this dialect may lose any argument");
+      (void)erased;
+    }
+}
 
 namespace {
 
@@ -72,20 +84,15 @@ LogicalResult StreamPass::stream(RecurrenceOp recurrence) {
     return failure();
   }
 
-  // Only what it takes of the segment's inputs.
   SmallVector<Port> results(segment.nextStates), arguments(segment.states);
   results.append(rows.carried);
-  SmallVector<Value> values =
-      llvm::map_to_vector(results, [](const Port &port) { return port.value; });
-  DenseSet<Operation *> slice = sliceOf(segment.block, values, {}, /*effects=*/false);
-  for (const Port &input : segment.inputs)
-    if (llvm::is_contained(values, input.value) ||
-        llvm::any_of(input.value.getUsers(), [&](Operation *user) { return slice.contains(user); }))
-      arguments.push_back(input);
+  llvm::copy_if(segment.inputs, std::back_inserter(arguments),
+                [&](const Port &input) { return input.value != streamed.value; });
   builder.setInsertionPoint(step);
   auto begin = cutFunction(builder, location, function::begin, segment.block, arguments, results,
                            /*effects=*/false);
   removeDropout(begin);
+  eraseUnusedInputs(begin);
   markBounds(begin, segment);
   markBounds(step, segment);
 

@@ -18,10 +18,11 @@ Result<Generator> Generator::create(Session &session, int32_t bos) {
   const std::vector<int64_t> expected{manifest.batch, 1, generator.tokens};
   if (token.shape.size() != 2 || token.shape[0] != manifest.batch || !token.bound ||
       output.shape != expected)
-    return error("expected '{}' of the model '{}' to be token ids [batch, segment] with a bound V, "
-                 "and '{}' to be their logits [batch, segment, V], but got [{}] and [{}] a position",
-                 token.name, manifest.name, output.name, fmt::join(token.shape, ", "),
-                 fmt::join(output.shape, ", "));
+    return error(
+        "expected '{}' of the model '{}' to be token ids [batch, segment] with a bound V, "
+        "and '{}' to be their logits [batch, segment, V], but got [{}] and [{}] a position",
+        token.name, manifest.name, output.name, fmt::join(token.shape, ", "),
+        fmt::join(output.shape, ", "));
   if (auto index = manifest.findInput("encoder_tokens")) {
     const InputInfo &whole = manifest.inputs[*index];
     const std::vector<int64_t> segment{manifest.batch, generator.length};

@@ -261,7 +261,8 @@ class Attention : public ::testing::TestWithParam<Form> {};
 TEST_P(Attention, OddShapes) {
   for (const Size &size :
        {Size{1, 1, 1, 1, 1}, Size{2, 3, 3, 2, 5}, Size{1, 17, 17, 3, 1}, Size{2, 33, 33, 1, 7},
-        Size{1, 5, 257, 2, 16}, Size{1, 70, 1, 1, 33}, Size{1, 20, 300, 1, 50}}) {
+        Size{1, 5, 257, 2, 16}, Size{1, 70, 1, 1, 33}, Size{1, 20, 300, 1, 50},
+        Size{2, 1, 37, 3, 5}, Size{1, 1, 300, 2, 150}}) {
     Inputs in = inputsOf(size);
     Reference reference(GetParam(), size, in);
     checkForward(GetParam(), size, in, reference);

@@ -21,7 +21,7 @@ constexpr int32_t bos = 1;
 
 struct Shape {
   const char *name;
-  std::string model;  // the text of a configuration, or the folder of a case
+  std::string model; // the text of a configuration, or the folder of a case
   int64_t batch = 1;
   int64_t segments = 3;
   const char *cpu = "native";
@@ -157,6 +157,9 @@ protected:
     return result;
   }
 
+  void compareWithRollout();
+  void goOnGreedily();
+
   std::vector<int32_t> randomStream(int64_t segments) const {
     std::vector<int32_t> stream(size_t(GetParam().batch * segments * segment));
     for (size_t i = 0; i < stream.size(); ++i)
@@ -170,7 +173,13 @@ protected:
   int64_t segment = 0, vocab = 0;
 };
 
+// One test, as every test of a shape compiles it.
 TEST_P(Generation, IsARolloutTokenByToken) {
+  compareWithRollout();
+  goOnGreedily();
+}
+
+void Generation::compareWithRollout() {
   const int64_t segments = GetParam().segments;
   const auto stream = randomStream(segments);
   const auto expected = rollout(stream, segments);
@@ -188,7 +197,8 @@ TEST_P(Generation, IsARolloutTokenByToken) {
   EXPECT_EQ(found, generate(stream, segments, 2)) << "the bits depend on the number of threads";
 }
 
-TEST_P(Generation, GoesOnGreedilyAsIfFromScratch) {
+// What is taken greedily is what a rollout over all of it, evaluated from scratch, finds likeliest.
+void Generation::goOnGreedily() {
   const int64_t segments = GetParam().segments, batch = GetParam().batch;
   const int64_t length = segments * segment, prompt = length / 3;
   auto stream = randomStream(segments);
@@ -214,8 +224,7 @@ TEST_P(Generation, GoesOnGreedilyAsIfFromScratch) {
   const auto logits = rollout(stream, segments);
   for (int64_t i = prompt; i < length; ++i)
     for (int64_t row = 0; row < batch; ++row) {
-      auto begin = logits.begin() +
-                   (((i / segment) * batch + row) * segment + i % segment) * vocab;
+      auto begin = logits.begin() + (((i / segment) * batch + row) * segment + i % segment) * vocab;
       float best = *std::max_element(begin, begin + vocab);
       // Of two tokens that are equally likely but for rounding either may be taken.
       EXPECT_GE(begin[stream[size_t(row * length + i)]],

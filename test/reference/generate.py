@@ -329,6 +329,23 @@ def slot_attention():
     f.write()
 
 
+def steps():
+    f = File("steps", "One position of a segment: rows of tables, and causal attention with what it keeps.")
+    for shape, axis, position in (((5, 3), 0, 4), ((2, 5, 3), 1, 0), ((7,), 0, 3)):
+        x = data(*shape)
+        f.case(f"row {{0}} axis {axis} at {{1}}", [x, integers(position).reshape(())], [np.take(x, [position], axis=axis)])
+    for batch, length, width, heads, position in ((2, 3, 4, 2, 1), (1, 5, 3, 3, 0), (1, 4, 6, 1, 3)):
+        scale = 0.75
+        q, k, v = data(batch, 1, width), data(batch, 1, width, seed=1), data(batch, 1, width, seed=2)
+        keys, values = data(batch, length, width, seed=3), data(batch, length, width, seed=4)
+        new_keys, new_values = keys.copy(), values.copy()
+        new_keys[:, position], new_values[:, position] = k[:, 0], v[:, 0]
+        _, p, seen = attend(q, new_keys[:, : position + 1], new_values[:, : position + 1], heads, scale, False)
+        f.case("attention_step {0}, {1}, {2} cache({3}, {4}) at {5} " + f"heads {heads} scale {scale}",
+               [q, k, v, keys, values, integers(position).reshape(())], [merge(p @ seen), new_keys, new_values])
+    f.write()
+
+
 def composite():
     f = File("composite", "Memory read and write.")
     batch, tokens, slots, width = 2, 3, 5, 4
@@ -365,5 +382,5 @@ def composite():
     f.write()
 
 
-for write in (elementwise, dropout, rearrange, linear, norm, tokens, attention, slot_attention, composite):
+for write in (elementwise, dropout, rearrange, linear, norm, tokens, attention, slot_attention, steps, composite):
     write()

@@ -1,6 +1,7 @@
 // memformer-run bench: times steps on random tokens.
 #include "runtime/data/random.h"
 #include "runtime/training/feed.h"
+#include "tools/memformer-run/bench_generate.h"
 #include "tools/memformer-run/command.h"
 
 #include <algorithm>
@@ -71,7 +72,8 @@ Result<std::vector<double>> measure(Session &session, const TokenRollout &tokens
   return times;
 }
 
-// Kernels by the time that a step spends in them: dispatches and seconds of `steps` steps.
+} // namespace
+
 nlohmann::ordered_json profileJson(const Manifest &manifest, const std::vector<KernelTime> &times,
                                    int64_t steps) {
   std::vector<size_t> order;
@@ -104,10 +106,15 @@ void printProfile(const nlohmann::ordered_json &profile, double step) {
                row["gflops"].get<double>(), row["gigabytes_per_second"].get<double>());
 }
 
+namespace {
+
 Result<int> run(const Options &options) {
   ModelRequest request = options.request;
   if (options.batch)
     request.batch = options.batch;
+  if (options.mode == "generate")
+    return benchGeneration(request, options.threads, options.repeat, options.seconds, options.json,
+                           options.profile);
   auto model = openModel(request);
   if (!model)
     return std::unexpected(model.error());
@@ -183,8 +190,10 @@ void addBench(CLI::App &app, Action &action) {
       ->check(CLI::Range(int64_t(1), int64_t(1) << 20));
   command->add_option("--segments", options->segments, "segments in a rollout [train.horizon or 8]")
       ->check(CLI::Range(int64_t(1), int64_t(1) << 20));
-  command->add_option("--mode", options->mode, "train (a step) or infer (forward alone)")
-      ->check(CLI::IsMember({"train", "infer"}))
+  command
+      ->add_option("--mode", options->mode,
+                   "train (a step), infer (forward alone) or generate (token by token)")
+      ->check(CLI::IsMember({"train", "infer", "generate"}))
       ->capture_default_str();
   command->add_option("--repeat", options->repeat, "steps at least")
       ->check(CLI::Range(int64_t(1), int64_t(1) << 30))

@@ -81,9 +81,10 @@ Result<std::string> cacheKey(const CompileRequest &request, const fs::path &comp
   struct stat status;
   if (::stat(compiler.c_str(), &status) != 0)
     return error("cannot read {}: {}", compiler.native(), std::strerror(errno));
-  std::string text = fmt::format("{}\n{}\n{}\n{}\n{}\n{}.{}\n{}\n{}", request.suffix,
-                                 request.schedule, request.batch, request.generation, status.st_size, status.st_mtim.tv_sec,
-                                 status.st_mtim.tv_nsec, processor(), request.text);
+  std::string text =
+      fmt::format("{}\n{}\n{}\n{}\n{}\n{}.{}\n{}\n{}", request.suffix, request.schedule,
+                  request.batch, request.generation, status.st_size, status.st_mtim.tv_sec,
+                  status.st_mtim.tv_nsec, processor(), request.text);
   return fmt::format("{:016x}{:016x}", extendKey(uint64_t(1), text), extendKey(uint64_t(2), text));
 }
 
@@ -131,11 +132,16 @@ void removeLeftovers(const fs::path &folder, const std::string &key) {
 // The compiler's own messages go to standard error as they come.
 Result<void> runCompiler(const fs::path &compiler, const CompileRequest &request,
                          const fs::path &input, const fs::path &output) {
-  std::vector<std::string> words = {
-      compiler.native(), input.native(),  "-o",
-      output.native(),   "--batch",       std::to_string(request.batch),
-      "--schedule",      request.schedule,
-      "--for",           request.generation ? "generation" : "training"};
+  std::vector<std::string> words = {compiler.native(),
+                                    input.native(),
+                                    "-o",
+                                    output.native(),
+                                    "--batch",
+                                    std::to_string(request.batch),
+                                    "--schedule",
+                                    request.schedule,
+                                    "--for",
+                                    request.generation ? "generation" : "training"};
   std::vector<char *> arguments;
   for (std::string &word : words)
     arguments.push_back(word.data());

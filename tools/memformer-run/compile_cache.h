@@ -17,7 +17,7 @@ struct CompileRequest {
   std::string schedule;
   int64_t batch = 1;
   bool generation = false; // what generation needs, in the place of what training needs
-  bool cache = true; // false: compile even if there is an artifact
+  bool cache = true;       // false: compile even if there is an artifact
 };
 
 struct CompileResult {

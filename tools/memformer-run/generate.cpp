@@ -35,7 +35,9 @@ std::vector<int32_t> tokensOf(std::string_view text) {
 Result<std::vector<int32_t>> parseTokens(const std::string &path, std::string_view text) {
   std::vector<int32_t> tokens;
   const char *at = text.data(), *end = at + text.size();
-  auto isBetween = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == ','; };
+  auto isBetween = [](char c) {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == ',';
+  };
   while (true) {
     while (at != end && isBetween(*at))
       ++at;
@@ -45,8 +47,7 @@ Result<std::vector<int32_t>> parseTokens(const std::string &path, std::string_vi
     auto [rest, problem] = std::from_chars(at, end, token);
     if (problem != std::errc() || (rest != end && !isBetween(*rest)))
       return error("{}: expected token ids, but got '{}' at offset {}", path,
-                   std::string_view(at, std::min<size_t>(size_t(end - at), 16)),
-                   at - text.data());
+                   std::string_view(at, std::min<size_t>(size_t(end - at), 16)), at - text.data());
     tokens.push_back(token);
     at = rest;
   }
@@ -133,8 +134,8 @@ Result<Continuation> goOn(Generator &generator, const Options &options,
     if (!logits)
       return std::unexpected(logits.error());
     for (size_t row = 0; row < next.size(); ++row) {
-      auto token = sampler.sample(logits->subspan(row * vocab, vocab), prompt.size() + size_t(i),
-                                  row);
+      auto token =
+          sampler.sample(logits->subspan(row * vocab, vocab), prompt.size() + size_t(i), row);
       if (!token)
         return withContext(token, fmt::format("token {}", i));
       next[row] = *token;
@@ -144,8 +145,7 @@ Result<Continuation> goOn(Generator &generator, const Options &options,
     if (streams)
       MEMFORMER_TRY(print(text ? render(next, true) : fmt::format("{}{}", i ? " " : "", next[0])));
   }
-  result.seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return result;
 }
 
@@ -186,12 +186,12 @@ Result<int> run(const Options &options) {
                                    {"tokens", result->rows},
                                    {"seconds", result->seconds}};
     if (result->seconds > 0)
-      json["tokens_per_second"] =
-          double(options.tokens * generator->rows()) / result->seconds;
+      json["tokens_per_second"] = double(options.tokens * generator->rows()) / result->seconds;
     if (text)
       for (const auto &row : result->rows)
         json["text"].push_back(render(row, true));
-    MEMFORMER_TRY(print(json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace)));
+    MEMFORMER_TRY(
+        print(json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace)));
   } else if (generator->rows() > 1) {
     for (const auto &row : result->rows)
       MEMFORMER_TRY(print(render(row, text) + "\n"));

@@ -49,23 +49,33 @@ nlohmann::ordered_json describe(const Manifest &manifest, int64_t segments) {
                        {"bytes", kernel.bytes},
                        {"dispatches", counts[i]}});
   }
-  return {{"name", manifest.name},
-          {"producer", manifest.producer},
-          {"schedule", manifest.schedule},
-          {"batch", manifest.batch},
-          {"segments", segments},
-          {"target",
-           {{"kind", manifest.target.kind},
-            {"triple", manifest.target.triple},
-            {"cpu", manifest.target.cpu}}},
-          {"parameter_count", manifest.parameterElements()},
-          {"parameters", tensorsJson(manifest.parameters)},
-          {"state", tensorsJson(manifest.state)},
-          {"inputs", tensorsJson(manifest.inputs)},
-          {"outputs", tensorsJson(manifest.outputs)},
-          {"memory", memoryJson(manifest, segments)},
-          {"flops", flopsJson(manifest, segments)},
-          {"kernels", kernels}};
+  nlohmann::ordered_json stream;
+  if (manifest.stream)
+    stream = {{"inputs", tensorsJson(manifest.stream->inputs)},
+              {"outputs", tensorsJson(manifest.stream->outputs)},
+              {"flops",
+               {{"begin", manifest.flops(Function::Begin, 1)},
+                {"step", manifest.flops(Function::Step, 1)}}}};
+  nlohmann::ordered_json json = {{"name", manifest.name},
+                                 {"producer", manifest.producer},
+                                 {"schedule", manifest.schedule},
+                                 {"batch", manifest.batch},
+                                 {"segments", segments},
+                                 {"target",
+                                  {{"kind", manifest.target.kind},
+                                   {"triple", manifest.target.triple},
+                                   {"cpu", manifest.target.cpu}}},
+                                 {"parameter_count", manifest.parameterElements()},
+                                 {"parameters", tensorsJson(manifest.parameters)},
+                                 {"state", tensorsJson(manifest.state)},
+                                 {"inputs", tensorsJson(manifest.inputs)},
+                                 {"outputs", tensorsJson(manifest.outputs)},
+                                 {"memory", memoryJson(manifest, segments)},
+                                 {"flops", flopsJson(manifest, segments)},
+                                 {"kernels", kernels}};
+  if (manifest.stream)
+    json["stream"] = stream;
+  return json;
 }
 
 void printTensors(std::string_view title, const nlohmann::ordered_json &tensors) {
@@ -89,6 +99,10 @@ void print(const Manifest &manifest, const nlohmann::ordered_json &json, int64_t
     printTensors("state", json["state"]);
   printTensors("inputs of a segment", json["inputs"]);
   printTensors("outputs of a segment", json["outputs"]);
+  if (manifest.stream) {
+    printTensors("generation, position after position: inputs", json["stream"]["inputs"]);
+    printTensors("generation, position after position: outputs", json["stream"]["outputs"]);
+  }
   fmt::print("\nmemory of {} segments\n", segments);
   for (const auto &[name, bytes] : json["memory"].items())
     fmt::print("  {:<10}  {:>12}\n", name, printBytes(bytes.get<uint64_t>()));

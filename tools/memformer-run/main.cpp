@@ -41,9 +41,10 @@ int main(int argc, char **argv) {
     return app.exit(problem) == 0 ? 0 : 2;
   }
   if (!action) {
-    fmt::print(stderr,
-               "expected a subcommand: train, eval, generate, trace, bench or inspect\nRun with --help "
-               "for more information.\n");
+    fmt::print(
+        stderr,
+        "expected a subcommand: train, eval, generate, trace, bench or inspect\nRun with --help "
+        "for more information.\n");
     return 2;
   }
   Result<int> status = perform(action);

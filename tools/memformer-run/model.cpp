@@ -73,8 +73,8 @@ Result<Model> compile(const ModelRequest &request, std::string text, std::string
   compileRequest.schedule = request.schedule.value_or(configuration.train.schedule);
   // A model as IR is written for one batch; what is generated is one stream.
   compileRequest.batch = request.batch.value_or(compileRequest.original ? 0
-                                                : request.generation    ? 1
-                                                                        : configuration.train.batch);
+                                                : request.generation ? 1
+                                                                     : configuration.train.batch);
   compileRequest.cache = request.cache;
   compileRequest.generation = request.generation;
   auto compiled = compileCached(compileRequest);

@@ -56,7 +56,6 @@ SmallVector<Value> SliceOp::buildReference(OpBuilder &builder) {
 
 SmallVector<Value> RowOp::buildReference(OpBuilder &builder) {
   Value position = tensor::ExtractOp::create(builder, getLoc(), getPosition(), ValueRange{});
-  Value index =
-      arith::IndexCastOp::create(builder, getLoc(), builder.getIndexType(), position);
+  Value index = arith::IndexCastOp::create(builder, getLoc(), builder.getIndexType(), position);
   return {extractSlice(builder, getLoc(), tensorType(getResult()), getInput(), getAxis(), index)};
 }

@@ -121,3 +121,20 @@ func.func @targets(%x: tensor<2x3xf32>, %t: tensor<3xi32>) -> tensor<2xf32> {
   %l, %s = kernel.cross_entropy %x, %t : (tensor<2x3xf32>, tensor<3xi32>) -> (tensor<2xf32>, tensor<2xf32>)
   return %l : tensor<2xf32>
 }
+
+// -----
+
+func.func @position(%x: tensor<2x6x4xf32>, %p: tensor<1xi32>) -> tensor<2x1x4xf32> {
+  // expected-error @below {{expected the position to have the shape [], but got [1]}}
+  %s = kernel.slice %x axis 1 offset 0 at %p : (tensor<2x6x4xf32>, tensor<1xi32>) -> tensor<2x1x4xf32>
+  return %s : tensor<2x1x4xf32>
+}
+
+// -----
+
+func.func @step(%q: tensor<2x1x4xf32>, %c: tensor<2x5x4xf32>, %d: tensor<2x4x4xf32>, %p: tensor<i32>) {
+  // expected-error @below {{expected the value cache to have the shape [2, 5, 4], but got [2, 4, 4]}}
+  %0:3 = kernel.attention_step %q, %q, %q cache(%c, %d) at %p heads 2 scale 0.5
+    : (tensor<2x1x4xf32>, tensor<2x1x4xf32>, tensor<2x1x4xf32>, tensor<2x5x4xf32>, tensor<2x4x4xf32>, tensor<i32>) -> (tensor<2x1x4xf32>, tensor<2x5x4xf32>, tensor<2x4x4xf32>)
+  return
+}

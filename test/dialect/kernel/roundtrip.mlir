@@ -101,3 +101,13 @@ func.func @attention(%q: tensor<2x3x4xf32>, %k: tensor<2x5x4xf32>, %b: tensor<3x
     : (tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x5x4xf32>, tensor<2x2x3xf32>) -> tensor<2x2x3x6xf32>
   return %w : tensor<2x2x3x6xf32>
 }
+
+// CHECK-LABEL: func.func @step
+func.func @step(%q: tensor<2x1x4xf32>, %c: tensor<2x5x4xf32>, %p: tensor<i32>) -> tensor<2x1x4xf32> {
+  // CHECK: kernel.slice %{{.*}} axis 1 offset 0 at %{{.*}} : (tensor<2x5x4xf32>, tensor<i32>) -> tensor<2x1x4xf32>
+  %r = kernel.slice %c axis 1 offset 0 at %p : (tensor<2x5x4xf32>, tensor<i32>) -> tensor<2x1x4xf32>
+  // CHECK: kernel.attention_step %{{.*}}, %{{.*}}, %{{.*}} cache(%{{.*}}, %{{.*}}) at %{{.*}} heads 2 scale 5.000000e-01 :
+  %o, %k, %v = kernel.attention_step %q, %r, %r cache(%c, %c) at %p heads 2 scale 0.5
+    : (tensor<2x1x4xf32>, tensor<2x1x4xf32>, tensor<2x1x4xf32>, tensor<2x5x4xf32>, tensor<2x5x4xf32>, tensor<i32>) -> (tensor<2x1x4xf32>, tensor<2x5x4xf32>, tensor<2x5x4xf32>)
+  return %o : tensor<2x1x4xf32>
+}

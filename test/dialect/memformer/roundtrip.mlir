@@ -197,3 +197,24 @@ func.func @memory(%x: tensor<2x5x6xf32>, %m: tensor<2x7x6xf32>, %w: tensor<6x6xf
     -> (tensor<2x7x6xf32>, tensor<2x2x7x6xf32>)
   return
 }
+
+// CHECK-LABEL: func.func @steps
+func.func @steps(%t: tensor<5x6xf32>, %q: tensor<2x1x6xf32>, %c: tensor<2x5x6xf32>, %p: tensor<i32>) {
+  // CHECK: memformer.row %{{.*}} axis 0 at %{{.*}} : (tensor<5x6xf32>, tensor<i32>) -> tensor<1x6xf32>
+  %0 = memformer.row %t axis 0 at %p : (tensor<5x6xf32>, tensor<i32>) -> tensor<1x6xf32>
+  // CHECK: memformer.row %{{.*}} axis 1 at %{{.*}} : (tensor<2x5x6xf32>, tensor<i32>) -> tensor<2x1x6xf32>
+  %1 = memformer.row %c axis 1 at %p : (tensor<2x5x6xf32>, tensor<i32>) -> tensor<2x1x6xf32>
+  // CHECK: memformer.attention_step %{{.*}}, %{{.*}}, %{{.*}} cache(%{{.*}}, %{{.*}}) at %{{.*}} heads 3 scale 5.000000e-01 :
+  %o, %k1, %v1 = memformer.attention_step %q, %q, %q cache(%c, %c) at %p heads 3 scale 0.5
+    : (tensor<2x1x6xf32>, tensor<2x1x6xf32>, tensor<2x1x6xf32>, tensor<2x5x6xf32>, tensor<2x5x6xf32>, tensor<i32>) -> (tensor<2x1x6xf32>, tensor<2x5x6xf32>, tensor<2x5x6xf32>)
+  return
+}
+
+// CHECK: memformer.recurrence @streamed states [] inputs ["tokens"] outputs ["logits"] streamed "tokens" to "logits" initial {
+memformer.recurrence @streamed states [] inputs ["tokens"] outputs ["logits"] streamed "tokens" to "logits" initial {
+  memformer.yield
+} segment {
+^bb0(%tokens: tensor<2x5xi32>):
+  %logits = arith.constant dense<0.0> : tensor<2x5x6xf32>
+  memformer.yield outputs(%logits : tensor<2x5x6xf32>)
+}

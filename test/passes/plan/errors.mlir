@@ -51,3 +51,41 @@ func.func @replay(%x: tensor<3xf32> {memformer.role = "saved", memformer.name = 
 func.func @forward() {
   return
 }
+
+// -----
+
+// expected-error @+1 {{expected @begin and @step together}}
+module {
+  func.func @begin() {
+    return
+  }
+}
+
+// -----
+
+// What has been written over is not what it was.
+func.func @begin() {
+  return
+}
+func.func @step(%p: tensor<i32> {memformer.role = "step_input", memformer.name = "position"}, %q: tensor<2x1x4xf32> {memformer.role = "input", memformer.name = "q"}, %c: tensor<2x5x4xf32> {memformer.role = "cache", memformer.name = "c"},
+    %d: tensor<2x5x4xf32> {memformer.role = "cache", memformer.name = "d"}) -> (tensor<2x5x4xf32> {memformer.role = "cache", memformer.name = "c"}, tensor<2x2x4xf32> {memformer.role = "output", memformer.name = "y"}) {
+  %o, %k, %v = kernel.attention_step %q, %q, %q cache(%c, %d) at %p heads 2 scale 0.5
+    : (tensor<2x1x4xf32>, tensor<2x1x4xf32>, tensor<2x1x4xf32>, tensor<2x5x4xf32>, tensor<2x5x4xf32>, tensor<i32>) -> (tensor<2x1x4xf32>, tensor<2x5x4xf32>, tensor<2x5x4xf32>)
+  // expected-error @+1 {{which holds something else: the plan is wrong}}
+  %y = kernel.slice %c axis 1 offset 0 : (tensor<2x5x4xf32>) -> tensor<2x2x4xf32>
+  return %k, %y : tensor<2x5x4xf32>, tensor<2x2x4xf32>
+}
+
+// -----
+
+func.func @begin() {
+  return
+}
+func.func @step(%p: tensor<i32> {memformer.role = "step_input", memformer.name = "position"}, %q: tensor<1x1x4xf32> {memformer.role = "input", memformer.name = "q"}, %x: tensor<1x6x4xf32> {memformer.role = "input", memformer.name = "x"})
+    -> (tensor<1x1x4xf32> {memformer.role = "output", memformer.name = "y"}) {
+  %c = kernel.slice %x axis 1 offset 0 : (tensor<1x6x4xf32>) -> tensor<1x5x4xf32>
+  // expected-error @+1 {{expected what is written in place to be an argument of the function}}
+  %o, %k, %v = kernel.attention_step %q, %q, %q cache(%c, %c) at %p heads 2 scale 0.5
+    : (tensor<1x1x4xf32>, tensor<1x1x4xf32>, tensor<1x1x4xf32>, tensor<1x5x4xf32>, tensor<1x5x4xf32>, tensor<i32>) -> (tensor<1x1x4xf32>, tensor<1x5x4xf32>, tensor<1x5x4xf32>)
+  return %o : tensor<1x1x4xf32>
+}
