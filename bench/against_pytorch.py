@@ -32,7 +32,7 @@ def main():
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--segments", type=int, default=8)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--work", choices=["mrbp", "bptt", "infer"], default="mrbp")
+    parser.add_argument("--work", choices=["mrbp", "bptt", "infer", "generate"], default="mrbp")
     parser.add_argument("--rounds", type=int, default=7, help="each round times both, one after the other")
     parser.add_argument("--build", default=str(ROOT / "build"), help="build folder of this project")
     parser.add_argument("--python", help="a Python with PyTorch, instead of the virtual environment")
@@ -49,7 +49,7 @@ def main():
         peer.stdin.flush()
         return float(peer.stdout.readline())
 
-    mode = ["--mode", "infer"] if arguments.work == "infer" else ["--mode", "train", "--schedule", arguments.work]
+    mode = ["--mode", arguments.work] if arguments.work in ("infer", "generate") else ["--mode", "train", "--schedule", arguments.work]
 
     def memformer_step():
         command = [pathlib.Path(arguments.build) / "bin" / "memformer-run", "bench", arguments.config, *mode, *shape, "--json"]

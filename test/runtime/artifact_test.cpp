@@ -122,6 +122,58 @@ TEST(Artifact, WrongTypes) {
             "expected the manifest to be an object, but got array");
 }
 
+TEST(Artifact, Stream) {
+  // Functions of generation that zero a place, and what they are given.
+  auto withStream = [](json &m) {
+    for (const char *name : {"step_inputs", "step_outputs"})
+      m["spaces"].push_back({{"name", name},
+                             {"category", "workspace"},
+                             {"bytes", 256},
+                             {"segment_bytes", 0},
+                             {"extra_segments", 0}});
+    const json fill = {{"op", "fill"}, {"to", {9, 0, 0}}, {"bytes", 64}};
+    m["functions"]["begin"] = json::array({fill});
+    m["functions"]["step"] = json::array({fill});
+    const json token = {
+        {"name", "tokens"}, {"type", "i32"}, {"shape", {toy::B, 1}}, {"offset", 0}, {"bound", 11}};
+    const json position = {
+        {"name", "position"}, {"type", "i32"}, {"shape", json::array()}, {"offset", 64}};
+    const json output = {
+        {"name", "logits"}, {"type", "f32"}, {"shape", {toy::B, 1, 11}}, {"offset", 0}};
+    m["stream"] = {{"inputs", {token, position}}, {"outputs", json::array({output})}};
+  };
+  auto after = [&](auto &&change) {
+    return messageAfter([&](json &m) {
+      withStream(m);
+      change(m);
+    });
+  };
+  EXPECT_EQ(after([](json &) {}), "");
+  EXPECT_EQ(after([](json &m) { m["functions"].erase("step"); }),
+            "manifest.functions: expected 'step' with manifest.stream and only then");
+  EXPECT_EQ(after([](json &m) { m.erase("stream"); }),
+            "manifest.functions: expected 'begin' with manifest.stream and only then");
+  EXPECT_EQ(after([](json &m) { m["functions"]["step"][0] = m["functions"]["train"][3]; }),
+            "manifest.functions.step[0]: expected loops only at the top level of train, evaluate, "
+            "trace and begin");
+  EXPECT_EQ(after([](json &m) { m["stream"]["inputs"].erase(1); }),
+            "manifest.stream: expected two inputs and an output, but got 1 and 1");
+  EXPECT_EQ(after([](json &m) { m["stream"]["inputs"][0]["name"] = "words"; }),
+            "manifest.stream: expected the first input, 'words', to be one position of an input");
+  EXPECT_EQ(after([](json &m) { m["stream"]["inputs"][0]["shape"] = {2, 1}; }),
+            "manifest.stream: expected the first input, 'tokens', to be one position of an input");
+  EXPECT_EQ(after([](json &m) { m["stream"]["inputs"][1]["shape"] = {1}; }),
+            "manifest.stream: expected the second input to be 'position', i32 []");
+  EXPECT_EQ(after([](json &m) { m["stream"]["inputs"][1]["offset"] = 0; }),
+            "manifest.stream: 'tokens' and 'position' overlap");
+  EXPECT_EQ(after([](json &m) { m["stream"]["outputs"][0]["offset"] = 192; }),
+            "manifest.stream: 'logits' has bytes 192 to 324, but its space ends at 256");
+  EXPECT_EQ(after([](json &m) { m["stream"]["outputs"][0]["shape"] = {3, 11}; }),
+            "manifest.stream: expected the output 'logits' to be of one position");
+  EXPECT_EQ(after([](json &m) { m["spaces"].erase(10); }),
+            "manifest.spaces: expected a space named 'step_inputs'");
+}
+
 TEST(Artifact, TablesThatDisagree) {
   EXPECT_EQ(messageAfter([](json &m) { m["parameters"][0]["offset"] = 64; }),
             "manifest.parameters: 'weight' has bytes 64 to 372, but its space ends at 320");

@@ -113,8 +113,8 @@ Result<int> run(const Options &options) {
   if (options.batch)
     request.batch = options.batch;
   if (options.mode == "generate")
-    return benchGeneration(request, options.threads, options.repeat, options.seconds, options.json,
-                           options.profile);
+    return benchGeneration(request, options.threads, std::max<int64_t>(options.segments, 1),
+                           options.repeat, options.seconds, options.json, options.profile);
   auto model = openModel(request);
   if (!model)
     return std::unexpected(model.error());

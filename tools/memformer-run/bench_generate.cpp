@@ -64,8 +64,8 @@ Result<std::vector<SegmentTime>> measure(Generator &generator, int64_t repeat, d
 
 } // namespace
 
-Result<int> benchGeneration(ModelRequest request, unsigned threads, int64_t repeat, double seconds,
-                            bool asJson, bool profiled) {
+Result<int> benchGeneration(ModelRequest request, unsigned threads, int64_t segments,
+                            int64_t repeat, double seconds, bool asJson, bool profiled) {
   request.generation = true;
   auto model = openModel(request);
   if (!model)
@@ -97,7 +97,11 @@ Result<int> benchGeneration(ModelRequest request, unsigned threads, int64_t repe
       {"batch", generator->rows()},
       {"segment", generator->segment()},
       {"threads", (*session)->threads()},
-      {"segments", times->size()},
+      {"segments", segments},
+      {"segments_timed", times->size()},
+      {"step_seconds",
+       {{"min", double(segments) * times->front().whole},
+        {"median", double(segments) * median.whole}}},
       {"tokens_per_second", rows * positions / median.whole},
       {"segment_seconds", {{"min", times->front().whole}, {"median", median.whole}}},
       {"position_seconds", token},

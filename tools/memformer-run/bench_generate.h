@@ -9,9 +9,10 @@
 namespace memformer {
 
 /// Times the generation of whole segments, each with its beginning, `repeat` times at least and for
-/// at least so many seconds. Weights are drawn; the likeliest token is taken.
-Result<int> benchGeneration(ModelRequest request, unsigned threads, int64_t repeat, double seconds,
-                            bool json, bool profile);
+/// at least so many seconds; a step is `segments` of them. Weights are drawn; the likeliest token
+/// is taken.
+Result<int> benchGeneration(ModelRequest request, unsigned threads, int64_t segments,
+                            int64_t repeat, double seconds, bool json, bool profile);
 
 /// Kernels by the time that a step spends in them: dispatches and seconds of `steps` steps.
 nlohmann::ordered_json profileJson(const Manifest &manifest, const std::vector<KernelTime> &times,
