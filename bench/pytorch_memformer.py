@@ -13,6 +13,7 @@ import tomllib
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+import torch.utils.checkpoint
 
 
 class Attention(nn.Module):
@@ -131,22 +132,30 @@ def mrbp(model, x, y, t, counted):
     model.initial(x.shape[1]).backward(gradient)
 
 
-def bptt(model, x, y, t, counted):
+def segment(model, memory, x, y, t):
+    encoded = model.encode(x, memory)
+    return model.loss(encoded, y, t), model.write(memory, encoded)
+
+
+def bptt(model, x, y, t, counted, run=segment):
     memory, total = model.initial(x.shape[1]), 0
     for step in range(len(x)):
-        encoded = model.encode(x[step], memory)
-        total = total + model.loss(encoded, y[step], t[step])
-        memory = model.write(memory, encoded)
+        loss, memory = run(model, memory, x[step], y[step], t[step])
+        total = total + loss
     (total / counted).backward()
+
+
+def checkpoint(model, x, y, t, counted):
+    """Gradient checkpointing at segment boundaries: the forward traversal computes all nodes."""
+    bptt(model, x, y, t, counted, lambda *all: torch.utils.checkpoint.checkpoint(segment, *all, use_reentrant=False))
 
 
 def infer(model, x, y, t, counted):
     with torch.inference_mode():
         memory, total = model.initial(x.shape[1]), 0
         for step in range(len(x)):
-            encoded = model.encode(x[step], memory)
-            total = total + model.loss(encoded, y[step], t[step])
-            memory = model.write(memory, encoded)
+            loss, memory = segment(model, memory, x[step], y[step], t[step])
+            total = total + loss
 
 
 def generate(model, segments, batch, length):
@@ -170,13 +179,17 @@ def generate(model, segments, batch, length):
             tokens = torch.cat(said, 1)
 
 
+TRAINING = {"mrbp": mrbp, "bptt": bptt, "checkpoint": checkpoint}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--segments", type=int, default=8)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--work", choices=["mrbp", "bptt", "infer", "generate"], default="mrbp")
+    parser.add_argument("--work", choices=[*TRAINING, "infer", "generate"], default="mrbp")
+    parser.add_argument("--compile", action="store_true", help="by torch.compile: encoder, write and decoder as one graph each")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
@@ -184,6 +197,8 @@ def main():
         config = tomllib.load(file)
     c, m = config["model"], config["memory"]
     model = Memformer(c, m)
+    if arguments.compile:
+        model.encode, model.write, model.loss = (torch.compile(part, dynamic=False) for part in (model.encode, model.write, model.loss))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01)
     shape = (arguments.segments, arguments.batch, c["segment"])
     x, y, t = (torch.randint(0, c["vocab"], shape) for _ in range(3))
@@ -196,7 +211,7 @@ def main():
             generate(model, *shape)
         else:
             optimizer.zero_grad(set_to_none=True)
-            (mrbp if arguments.work == "mrbp" else bptt)(model, x, y, t, t.numel())
+            TRAINING[arguments.work](model, x, y, t, t.numel())
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
         print(time.perf_counter() - begin, flush=True)

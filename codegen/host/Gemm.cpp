@@ -33,6 +33,9 @@ private:
   Matrix tileOfA(Value row, Value k);
   Matrix stripOfB(Value index, Value k, const Strip &strip, int64_t &loaded);
   void multiply(Value k, Value depth);
+  void prefetchResults(Value row, int64_t rows, Value index, const Strip &strip);
+  SmallVector<Prefetch> wantedNext(int64_t rows, const Matrix &tileA, const Strip &strip,
+                                   const Matrix &stripB);
   void finishTile(ArrayRef<Value> sums, Value row, int64_t rows, Value column, const Strip &strip);
   void finishRows(const Matrix &source, Value row, Value rows, Value column, const Strip &strip);
   void finish(Value sum, Value row, Value column, int64_t active);
@@ -163,7 +166,11 @@ void GemmEmitter::multiply(Value k, Value depth) {
     int64_t loaded;
     Matrix stripB = stripOfB(index, k, strip, loaded);
     plan.tiles.forEach(e, firstTile, lastTile, [&](Value, Value row, int64_t rows) {
-      SmallVector<Value> sums = emitTile(e, rows, strip, tileOfA(row, k), stripB, depth, loaded);
+      Matrix tileA = tileOfA(row, k);
+      if (!partial)
+        prefetchResults(row, rows, index, strip);
+      SmallVector<Value> sums = emitTile(e, rows, strip, tileA, stripB, depth, loaded,
+                                         wantedNext(rows, tileA, strip, stripB));
       if (!partial) {
         finishTile(sums, row, rows, e.mulIndex(index, plan.strip.columns), strip);
         return;
@@ -178,6 +185,32 @@ void GemmEmitter::multiply(Value k, Value depth) {
         }
     });
   });
+}
+
+// The entries that a tile is written to, while it is computed.
+void GemmEmitter::prefetchResults(Value row, int64_t rows, Value index, const Strip &strip) {
+  Value column = e.mulIndex(index, plan.strip.columns);
+  for (Value result : results)
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t v = 0; v < strip.vectors(); ++v)
+        e.prefetch(result, {e.addIndex(row, i), e.addIndex(column, v * e.lanes)});
+}
+
+// What a tile reads that no cache has yet: by rows, the next tile's rows, which are as long as this
+// one's; by columns, the columns of A and the rows of B that follow soon.
+SmallVector<Prefetch> GemmEmitter::wantedNext(int64_t rows, const Matrix &tileA, const Strip &strip,
+                                              const Matrix &stripB) {
+  constexpr int64_t soon = 16;
+  SmallVector<Prefetch> wanted;
+  if (plan.transposeA)
+    wanted.push_back({tileA.buffer, e.addIndex(tileA.offset, soon * tileA.columnStride),
+                      tileA.columnStride, rows});
+  else
+    wanted.push_back({tileA.buffer, e.addIndex(tileA.offset, rows * tileA.rowStride), rows, rows});
+  if (!plan.packed)
+    wanted.push_back({stripB.buffer, e.addIndex(stripB.offset, soon * stripB.rowStride),
+                      stripB.rowStride, strip.columns});
+  return wanted;
 }
 
 void GemmEmitter::finishTile(ArrayRef<Value> sums, Value row, int64_t rows, Value column,

@@ -64,21 +64,40 @@ void RowTiles::forEach(Emit &e, Value begin, Value end,
   e.loop(begin, end, 1, [&](Value tile) { body(tile, firstRow(e, tile), size); });
 }
 
+// Fetches what belongs to `steps` values of k.
+static void emitPrefetch(Emit &e, const Prefetch &fetched, Value k, int64_t steps) {
+  constexpr int64_t line = 16;
+  Value from = e.addIndex(fetched.offset, e.mulIndex(k, fetched.stride));
+  if (fetched.stride == fetched.entries) {
+    for (int64_t entry = 0; entry < steps * fetched.entries; entry += line)
+      e.prefetch(fetched.buffer, e.addIndex(from, entry));
+    return;
+  }
+  for (int64_t step = 0; step < steps; ++step) {
+    Value row = e.addIndex(from, step * fetched.stride);
+    for (int64_t entry = 0; entry < fetched.entries; entry += line)
+      e.prefetch(fetched.buffer, e.addIndex(row, entry));
+    if (fetched.entries % line != 0)
+      e.prefetch(fetched.buffer, e.addIndex(row, fetched.entries - 1));
+  }
+}
+
 SmallVector<Value> emitTile(Emit &e, int64_t rows, const Strip &strip, const Matrix &a,
-                            const Matrix &b, Value depth, int64_t loaded) {
+                            const Matrix &b, Value depth, int64_t loaded,
+                            ArrayRef<Prefetch> ahead) {
   constexpr int64_t unroll = 4;
   const int64_t vectors = strip.vectors();
 
-  auto step = [&](Value k, int64_t ahead, MutableArrayRef<Value> sums) {
+  auto step = [&](Value k, int64_t later, MutableArrayRef<Value> sums) {
     Value rowOfB = e.addIndex(b.offset, e.mulIndex(k, b.rowStride));
     SmallVector<Value> columns;
     for (int64_t v = 0; v < vectors; ++v)
-      columns.push_back(e.load(b.buffer, e.addIndex(rowOfB, ahead * b.rowStride + v * e.lanes),
+      columns.push_back(e.load(b.buffer, e.addIndex(rowOfB, later * b.rowStride + v * e.lanes),
                                std::min(e.lanes, loaded - v * e.lanes)));
     Value columnOfA = e.addIndex(a.offset, e.mulIndex(k, a.columnStride));
     for (int64_t i = 0; i < rows; ++i) {
       Value entry =
-          e.loadScalar(a.buffer, e.addIndex(columnOfA, ahead * a.columnStride + i * a.rowStride));
+          e.loadScalar(a.buffer, e.addIndex(columnOfA, later * a.columnStride + i * a.rowStride));
       Value repeated = e.broadcast(entry);
       for (int64_t v = 0; v < vectors; ++v)
         sums[i * vectors + v] = e.fma(repeated, columns[v], sums[i * vectors + v]);
@@ -91,14 +110,16 @@ SmallVector<Value> emitTile(Emit &e, int64_t rows, const Strip &strip, const Mat
       known ? e.index(*known / unroll * unroll) : e.mulIndex(e.divIndex(depth, unroll), unroll);
   if (!known || *known >= unroll)
     sums = e.loop(e.index(0), unrolled, unroll, sums, [&](Value k, ValueRange carried) {
-      SmallVector<Value> next(carried);
-      for (int64_t ahead = 0; ahead < unroll; ++ahead)
-        step(k, ahead, next);
-      return next;
+      for (const Prefetch &fetched : ahead)
+        emitPrefetch(e, fetched, k, unroll);
+      SmallVector<Value> sums(carried);
+      for (int64_t later = 0; later < unroll; ++later)
+        step(k, later, sums);
+      return sums;
     });
   if (known) {
-    for (int64_t ahead = 0; ahead < *known % unroll; ++ahead)
-      step(unrolled, ahead, sums);
+    for (int64_t later = 0; later < *known % unroll; ++later)
+      step(unrolled, later, sums);
     return sums;
   }
   return e.loop(unrolled, depth, 1, sums, [&](Value k, ValueRange carried) {

@@ -56,12 +56,21 @@ struct RowTiles {
                llvm::function_ref<void(mlir::Value, mlir::Value, int64_t)> body) const;
 };
 
+/// What is fetched for each k: `entries` from `offset` + k · `stride` on.
+struct Prefetch {
+  mlir::Value buffer;
+  mlir::Value offset;
+  int64_t stride = 0;
+  int64_t entries = 0;
+};
+
 /// Σ over k in [0, depth) of A(i, k) · B(k, j) for i < rows and the columns j of a strip: rows ·
 /// vectors accumulators, a row's one after the other. Each entry is one chain of fma in ascending
 /// k, begun at zero, so that its bits depend neither on the tile nor on the other rows. `loaded`:
 /// columns of B that may be read, at least the strip's (a panel is padded).
 llvm::SmallVector<mlir::Value> emitTile(Emit &e, int64_t rows, const Strip &strip, const Matrix &a,
-                                        const Matrix &b, mlir::Value depth, int64_t loaded);
+                                        const Matrix &b, mlir::Value depth, int64_t loaded,
+                                        llvm::ArrayRef<Prefetch> ahead = {});
 
 } // namespace memformer::host
 

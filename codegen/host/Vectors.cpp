@@ -199,4 +199,9 @@ void Emit::storeScalar(Value scalar, Value memref, ValueRange indices) {
   memref::StoreOp::create(b, loc, scalar, memref, indices);
 }
 
+void Emit::prefetch(Value memref, ValueRange indices) {
+  memref::PrefetchOp::create(b, loc, memref, indices, /*isWrite=*/false, /*localityHint=*/3,
+                             /*isDataCache=*/true);
+}
+
 } // namespace memformer::host

@@ -79,6 +79,8 @@ public:
   void store(mlir::Value vector, mlir::Value memref, mlir::ValueRange indices);
   void store(mlir::Value vector, mlir::Value memref, mlir::ValueRange indices, int64_t active);
   void storeScalar(mlir::Value scalar, mlir::Value memref, mlir::ValueRange indices);
+  /// Asks for a cache line; one beyond the end does no harm.
+  void prefetch(mlir::Value memref, mlir::ValueRange indices);
 
   // Reductions of a vector to a scalar, halves added to halves: one order for any use.
   mlir::Value sumLanes(mlir::Value vector);

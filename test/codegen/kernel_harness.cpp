@@ -1,19 +1,14 @@
 // Compiles one kernel from text, runs it on tensors, and compares with a plain loop.
 
 #include "test/codegen/kernel_harness.h"
-#include "codegen/host/Compile.h"
-#include "codegen/host/Link.h"
-#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"
 
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
-#include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <memory>
-#include <sys/mman.h>
-#include <unistd.h>
 
 namespace memformer::testing {
 
@@ -77,28 +72,11 @@ std::vector<std::string> testedCPUs() {
   return cpus;
 }
 
-static std::string programKernel(const std::string &body, const std::vector<Tensor> &operands,
-                                 const std::vector<Tensor> &results) {
-  std::string text = "program.kernel @k attributes {flops = 0 : i64, bytes = 0 : i64} {\n^bb0(";
-  for (size_t i = 0; i < operands.size(); ++i)
-    text += (i ? ", %" : "%") + std::to_string(i) + ": " + operands[i].type();
-  text += "):\n";
-  if (!results.empty())
-    text += "%r" + (results.size() > 1 ? ":" + std::to_string(results.size()) : "") + " = ";
-  text += body + "\nprogram.return";
-  for (size_t i = 0; i < results.size(); ++i)
-    text += (i ? ", %r" : " %r") + (results.size() > 1 ? "#" + std::to_string(i) : "");
-  for (size_t i = 0; i < results.size(); ++i)
-    text += (i ? ", " : " : ") + results[i].type();
-  return text + "\n}\n";
-}
-
-// Kernels stay loaded until the process ends.
-static void *loadObject(const std::string &bytes) {
-  int file = ::memfd_create("kernel", MFD_CLOEXEC);
-  if (file < 0 || ::write(file, bytes.data(), bytes.size()) != ssize_t(bytes.size()))
-    return nullptr;
-  return ::dlopen(("/proc/self/fd/" + std::to_string(file)).c_str(), RTLD_NOW | RTLD_LOCAL);
+static std::vector<std::string> typesOf(const std::vector<Tensor> &tensors) {
+  std::vector<std::string> types;
+  for (const Tensor &tensor : tensors)
+    types.push_back(tensor.type());
+  return types;
 }
 
 std::optional<Kernel> Kernel::compile(const std::string &body, const std::vector<Tensor> &operands,
@@ -108,25 +86,13 @@ std::optional<Kernel> Kernel::compile(const std::string &body, const std::vector
     ADD_FAILURE() << llvm::toString(target.takeError());
     return std::nullopt;
   }
-  std::string text = programKernel(body, operands, results);
-  auto compiled = host::compileKernel(text, *target);
-  if (!compiled) {
-    ADD_FAILURE() << llvm::toString(compiled.takeError()) << "\nin\n" << text;
-    return std::nullopt;
-  }
-  auto linked = host::linkSharedObject({compiled->code});
-  if (!linked) {
-    ADD_FAILURE() << llvm::toString(linked.takeError());
-    return std::nullopt;
-  }
-  void *library = loadObject(*linked);
-  if (!library) {
-    ADD_FAILURE() << ::dlerror();
+  auto loaded = host::loadKernel(body, typesOf(operands), typesOf(results), *target);
+  if (!loaded) {
+    ADD_FAILURE() << llvm::toString(loaded.takeError());
     return std::nullopt;
   }
   Kernel kernel;
-  kernel.function = reinterpret_cast<Function>(::dlsym(library, "k"));
-  kernel.workgroups = compiled->grid;
+  kernel.loaded = *loaded;
   return kernel;
 }
 
@@ -173,8 +139,8 @@ std::vector<Tensor> Kernel::run(const std::vector<Tensor> &arguments, bool desce
   std::vector<void *> pointers;
   for (const Buffer &buffer : buffers)
     pointers.push_back(buffer.data());
-  for (int64_t i = 0; i < workgroups; ++i)
-    function(pointers.data(), descending ? workgroups - 1 - i : i);
+  for (int64_t i = 0; i < grid(); ++i)
+    loaded.function(pointers.data(), descending ? grid() - 1 - i : i);
   std::vector<Tensor> after;
   for (size_t i = 0; i < arguments.size(); ++i) {
     EXPECT_TRUE(buffers[i].isIntact()) << "written outside of argument " << i;

@@ -3,7 +3,7 @@
 #ifndef MEMFORMER_TEST_CODEGEN_KERNEL_HARNESS_H
 #define MEMFORMER_TEST_CODEGEN_KERNEL_HARNESS_H
 
-#include "codegen/host/HostTarget.h"
+#include "codegen/host/Load.h"
 
 #include <cstdint>
 #include <functional>
@@ -41,21 +41,18 @@ std::vector<std::string> testedCPUs();
 /// A kernel compiled, linked and loaded; closed with its last copy.
 class Kernel {
 public:
-  using Function = void (*)(void *const *, int64_t);
-
   /// `body` is the op in text, its operands named %0, %1, … of the types of `operands`, its
   /// results `%r` or `%r:n`. Errors are test failures, and nullopt.
   static std::optional<Kernel> compile(const std::string &body, const std::vector<Tensor> &operands,
                                        const std::vector<Tensor> &results, const std::string &cpu);
-  int64_t grid() const { return workgroups; }
+  int64_t grid() const { return loaded.grid; }
   /// Runs all workgroups, ascending or descending, on copies of the arguments: the operands, the
   /// gradient buffer where there is one, the results. Writing past the end of one is a test
   /// failure.
   std::vector<Tensor> run(const std::vector<Tensor> &arguments, bool descending = false) const;
 
 private:
-  Function function = nullptr;
-  int64_t workgroups = 0;
+  host::LoadedKernel loaded;
 };
 
 /// The entries that a plain loop in double precision computes, and the error that is allowed.
