@@ -130,9 +130,10 @@ class Memformer:
         if process.returncode:
             raise Unavailable(f"{' '.join(command)} failed")
         result = json.loads(text)
-        # The compiler of a first run is a process of its own and does not count.
-        self.peak = max(self.peak, usage.ru_maxrss * 1024)
-        if "flops" in result:
+        # The compiler that a first run starts does not count.
+        if result["cached"]:
+            self.peak = max(self.peak, usage.ru_maxrss * 1024)
+        if result["mode"] != "generate":
             self.flops = result["flops"]["forward" if result["mode"] == "infer" else "step"]
         return result
 
