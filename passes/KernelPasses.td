@@ -42,7 +42,8 @@ def FusePass : Pass<"kernel-fuse", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"fuseLayerNorm", "fuse-layer-norm", "bool", "false", "Make layer norms the prologue of gemms">,
-    Option<"fuseNormalize", "fuse-normalize", "bool", "false", "Make the normalisation of slots part of their attention">
+    Option<"fuseNormalize", "fuse-normalize", "bool", "false", "Make the normalisation of slots part of their attention">,
+    Option<"fewRows", "few-rows", "int64_t", "0", "Make layer norms of at most so many rows the prologue of gemms in any case">
   ];
   let dependentDialects = ["::memformer::kernel::KernelDialect"];
   let statistics = [

@@ -85,6 +85,27 @@ def StreamPass : Pass<"memformer-stream", "::mlir::ModuleOp"> {
   ];
 }
 
+def JoinLinearsPass : Pass<"memformer-join-linears", "::mlir::ModuleOp"> {
+  let summary = "make linear layers of one row that read one value into one";
+  let description = [{
+    Queries, keys and values of one position are one product with the weights one above the other, which are joined once, as all that depends on parameters alone. Of a single row the parts of the result lie side by side, so
+    that nothing is copied; of several rows the layers stay as they are.
+
+    ```mlir
+    %q = memformer.linear %x, %wq, %bq : (tensor<1x1x16xf32>, tensor<16x16xf32>, tensor<16xf32>) -> tensor<1x1x16xf32>
+    %k = memformer.linear %x, %wk, %bk : (tensor<1x1x16xf32>, tensor<16x16xf32>, tensor<16xf32>) -> tensor<1x1x16xf32>
+    // becomes
+    %w = memformer.concat %wq, %wk axis 0 : (tensor<16x16xf32>, tensor<16x16xf32>) -> tensor<32x16xf32>
+    %b = memformer.concat %bq, %bk axis 0 : (tensor<16xf32>, tensor<16xf32>) -> tensor<32xf32>
+    %qk = memformer.linear %x, %w, %b : (tensor<1x1x16xf32>, tensor<32x16xf32>, tensor<32xf32>) -> tensor<1x1x32xf32>
+    %q = memformer.slice %qk axis 2 offset 0 : (tensor<1x1x32xf32>) -> tensor<1x1x16xf32>
+    %k = memformer.slice %qk axis 2 offset 16 : (tensor<1x1x32xf32>) -> tensor<1x1x16xf32>
+    ```
+  }];
+  let dependentDialects = ["::memformer::MemformerDialect"];
+  let statistics = [Statistic<"joined", "joined", "Linear layers that became part of others">];
+}
+
 def SchedulePass : Pass<"memformer-schedule", "::mlir::ModuleOp"> {
   let summary = "cut a differentiated recurrence into what is traversed forward, saved and recomputed";
   let description = [{

@@ -19,12 +19,15 @@ void memformer::buildSchedulePipeline(OpPassManager &manager, const ScheduleOpti
   manager.addPass(createSchedulePass(SchedulePassOptions{options.schedule, options.training}));
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
+  if (options.generation)
+    manager.addPass(createJoinLinearsPass());
 }
 
 void memformer::buildKernelPipeline(OpPassManager &manager, const KernelOptions &options) {
   manager.addPass(createToKernelsPass(ToKernelsPassOptions{.panelWidth = options.panelWidth}));
   manager.addPass(createCSEPass());
-  manager.addPass(createFusePass(FusePassOptions{options.fuseLayerNorm, options.fuseNormalize}));
+  manager.addPass(createFusePass(
+      FusePassOptions{options.fuseLayerNorm, options.fuseNormalize, options.fewRows}));
   manager.addPass(createPreparePass());
   if (options.training)
     manager.addPass(createAddUpdatePass());

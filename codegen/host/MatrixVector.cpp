@@ -10,8 +10,6 @@ namespace memformer::host {
 
 namespace {
 
-// Rows for which the register tile of the general product would be mostly empty.
-constexpr int64_t mostRows = 4;
 // Bytes of B that one workgroup reads: below this another thread is not worth asking.
 constexpr int64_t bytesOfWorkgroup = 256 * 1024;
 // Ops of an epilogue that is built for each vector; a longer one is built once, in a loop.
@@ -220,7 +218,7 @@ FailureOr<int64_t> MatrixVectorEmitter::emit() {
 
 bool isMatrixVector(const GemmPlan &plan, const HostTarget &target) {
   return plan.packed && !plan.transposeA &&
-         plan.m * plan.strip.vectors() + 3 <= target.vectorRegisters && plan.m <= mostRows;
+         plan.m * plan.strip.vectors() + 3 <= target.vectorRegisters && plan.m <= mostVectorRows;
 }
 
 FailureOr<int64_t> emitMatrixVector(Emit &e, kernel::GemmOp op, const KernelArguments &arguments,

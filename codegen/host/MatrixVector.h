@@ -8,6 +8,9 @@
 
 namespace memformer::host {
 
+/// Rows for which the register tile of the general product would be mostly empty.
+inline constexpr int64_t mostVectorRows = 4;
+
 /// Whether a product has so few rows that reading B is all that it costs.
 bool isMatrixVector(const GemmPlan &plan, const HostTarget &target);
 

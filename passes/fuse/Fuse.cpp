@@ -6,6 +6,8 @@
 #include "passes/fuse/RegionKernel.h"
 #include "llvm/ADT/STLExtras.h"
 
+#include <limits>
+
 namespace memformer {
 
 #define GEN_PASS_DEF_FUSEPASS
@@ -94,8 +96,9 @@ struct FusePass : memformer::impl::FusePassBase<FusePass> {
       }
       if (fuseNormalize)
         normalizesFused += fuseNormalizeIntoAttention(body);
-      if (fuseLayerNorm)
-        layerNormsFused += fuseLayerNormIntoGemm(body);
+      if (fuseLayerNorm || fewRows > 0)
+        layerNormsFused += fuseLayerNormIntoGemm(
+            body, fuseLayerNorm ? std::numeric_limits<int64_t>::max() : int64_t(fewRows));
       for (Operation &op : body.without_terminator())
         kernels += !isa<LoadParamOp>(op);
     }

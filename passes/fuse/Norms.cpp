@@ -1,6 +1,7 @@
 // Fusions of norms, which not every target has.
 
 #include "dialect/kernel/KernelDialect.h"
+#include "dialect/kernel/Shapes.h"
 #include "mlir/IR/Builders.h"
 #include "passes/fuse/Fuse.h"
 #include "llvm/ADT/STLExtras.h"
@@ -33,9 +34,11 @@ static kernel::GemmOp normalizeIn(kernel::GemmOp gemm, kernel::LayerNormOp norm,
   return fused;
 }
 
-int64_t memformer::fuseLayerNormIntoGemm(Block &block) {
+int64_t memformer::fuseLayerNormIntoGemm(Block &block, int64_t mostRows) {
   int64_t fused = 0;
   for (auto norm : llvm::make_early_inc_range(block.getOps<kernel::LayerNormOp>())) {
+    if (kernel::rowsOf(norm.getType()) > mostRows)
+      continue;
     SmallVector<kernel::GemmOp> gemms;
     Operation *first = nullptr; // of all readers
     bool others = false;

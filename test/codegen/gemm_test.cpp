@@ -154,7 +154,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Form{.name = "gradient", .transposed = true, .accumulate = true},
                       Form{.name = "transposed", .transposed = true, .bias = true},
                       Form{.name = "normalized", .panel = 64, .bias = true, .normalize = true},
-                      Form{.name = "stored", .normalize = true, .store = true}),
+                      Form{.name = "stored", .normalize = true, .store = true},
+                      Form{.name = "packedStored", .panel = 32, .normalize = true, .store = true}),
     [](const auto &info) { return std::string(info.param.name); });
 
 // A row's bits depend neither on the rows around it nor on the panels' width.

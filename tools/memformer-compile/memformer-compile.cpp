@@ -2,6 +2,7 @@
 
 #include "codegen/Compile.h"
 #include "codegen/host/Compile.h"
+#include "codegen/host/MatrixVector.h"
 #include "frontend/Model.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
@@ -135,6 +136,7 @@ void buildPipeline(OpPassManager &passes, const Settings &settings,
   KernelOptions kernelOptions;
   kernelOptions.panelWidth = target.panelWidth();
   kernelOptions.training = scheduleOptions.training;
+  kernelOptions.fewRows = host::mostVectorRows;
   buildKernelPipeline(passes, kernelOptions);
   if (level != Level::Kernels)
     buildProgramPipeline(passes, ProgramOptions());

@@ -1,5 +1,6 @@
 // RUN: memformer-opt %s -memformer-to-kernels -kernel-fuse="fuse-layer-norm=true fuse-normalize=true" | FileCheck %s
 // RUN: memformer-opt %s -memformer-to-kernels -kernel-fuse | FileCheck %s --check-prefix=OFF
+// RUN: memformer-opt %s -memformer-to-kernels -kernel-fuse="few-rows=4" | FileCheck %s --check-prefix=FEW
 
 memformer.param @w : tensor<3x5xf32> = <uniform, 0.5>
 memformer.param @scale : tensor<5xf32> = <constant, 1.0>
@@ -47,4 +48,19 @@ func.func @slots(%m: tensor<2x3x4xf32>, %x: tensor<2x5x4xf32>) -> tensor<2x3x4xf
     : (tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x5x4xf32>, tensor<2x5x4xf32>) -> (tensor<2x3x4xf32>, tensor<2x2x3xf32>)
   %y = memformer.bmn %o, %v : (tensor<2x3x4xf32>, tensor<3x4xf32>) -> tensor<2x3x4xf32>
   return %y : tensor<2x3x4xf32>
+}
+
+// Few rows are normalised in passing; many are not, unless all are.
+// FEW-LABEL: func.func @prologue(
+// FEW: kernel.layer_norm
+// FEW-LABEL: func.func @few(
+// FEW-NOT: kernel.layer_norm
+// FEW: kernel.gemm %{{.*}}, %{{.*}} normalize(%{{.*}}, %{{.*}}) n 3 packed :
+func.func @few(%x: tensor<4x1x5xf32>) -> tensor<4x1x3xf32> {
+  %w = memformer.load_param @w : tensor<3x5xf32>
+  %scale = memformer.load_param @scale : tensor<5xf32>
+  %shift = memformer.load_param @shift : tensor<5xf32>
+  %n = memformer.layer_norm %x, %scale, %shift : (tensor<4x1x5xf32>, tensor<5xf32>, tensor<5xf32>) -> tensor<4x1x5xf32>
+  %y = memformer.linear %n, %w : (tensor<4x1x5xf32>, tensor<3x5xf32>) -> tensor<4x1x3xf32>
+  return %y : tensor<4x1x3xf32>
 }
