@@ -1,5 +1,6 @@
 // Linear layers of a single row that read one value become one.
 
+#include "dialect/memformer/MemformerDialect.h"
 #include "dialect/memformer/Shapes.h"
 #include "dialect/program/Arguments.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"

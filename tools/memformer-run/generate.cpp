@@ -139,7 +139,9 @@ Result<Continuation> goOn(Generator &generator, const Options &options,
       if (!token)
         return withContext(token, fmt::format("token {}", i));
       next[row] = *token;
-      result.rows[row].push_back(*token);
+      // A stream may be without end: what is printed is not kept.
+      if (!streams)
+        result.rows[row].push_back(*token);
     }
     MEMFORMER_TRY(generator.feed(next));
     if (streams)

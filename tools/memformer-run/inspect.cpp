@@ -149,6 +149,8 @@ void addInspect(CLI::App &app, Action &action) {
       ->check(CLI::Range(int64_t(1), int64_t(1) << 20));
   command->add_option("--segments", options->segments, "segments in a rollout [train.horizon or 8]")
       ->check(CLI::Range(int64_t(1), int64_t(1) << 20));
+  command->add_flag("--generation", options->request.generation,
+                    "as it is compiled for generation, not for training");
   command->add_flag("--json", options->json, "print JSON");
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }
