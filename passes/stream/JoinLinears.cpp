@@ -58,9 +58,10 @@ static void join(ArrayRef<LinearOp> linears) {
     Value part =
         SliceOp::create(builder, location, linear.getType(), all, uint64_t(axis), uint64_t(offset));
     offset += columns(linear.getResult());
-    linear.replaceAllUsesWith(part);
-    linear.erase();
+    linear.getResult().replaceAllUsesWith(part);
   }
+  for (LinearOp linear : linears)
+    linear.erase();
 }
 
 namespace {
