@@ -183,7 +183,9 @@ void MatrixVectorEmitter::emitStrips(Value first, int64_t count, int64_t columns
 FailureOr<int64_t> MatrixVectorEmitter::emit() {
   // Strips after the groups, the last of which may have fewer columns, are the last workgroup's.
   const int64_t rest = plan.strips() - groups * together;
-  int64_t grid = std::clamp<int64_t>(plan.k * plan.n * int64_t(sizeof(float)) / bytesOfWorkgroup, 1,
+  // Rows are normalised by each workgroup: fewer of them then.
+  const int64_t least = plan.normalized ? 4 * bytesOfWorkgroup : bytesOfWorkgroup;
+  int64_t grid = std::clamp<int64_t>(plan.k * plan.n * int64_t(sizeof(float)) / least, 1,
                                      std::max<int64_t>(groups, 1));
   const int64_t perWorkgroup = (groups + grid - 1) / grid;
   grid = perWorkgroup ? (groups + perWorkgroup - 1) / perWorkgroup : 1;
