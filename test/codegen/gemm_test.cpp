@@ -140,9 +140,10 @@ void checkGemm(const Form &form, const Size &s) {
 class Gemm : public ::testing::TestWithParam<Form> {};
 
 TEST_P(Gemm, OddShapes) {
-  for (const Size &size : {Size{1, 1, 2}, Size{2, 3, 5}, Size{17, 33, 31}, Size{29, 97, 64},
-                           Size{5, 70, 1030}, Size{3, 20, 768}, Size{131, 40, 513}, Size{300, 1, 9},
-                           Size{1, 700, 520}, Size{4, 161, 35}, Size{2, 321, 513}})
+  for (const Size &size :
+       {Size{1, 1, 2}, Size{2, 3, 5}, Size{17, 33, 31}, Size{29, 97, 64}, Size{5, 70, 1030},
+        Size{3, 20, 768}, Size{131, 40, 513}, Size{300, 1, 9}, Size{1, 700, 520}, Size{4, 161, 35},
+        Size{2, 321, 513}, Size{1, 1100, 1030}})
     checkGemm(GetParam(), size);
 }
 
