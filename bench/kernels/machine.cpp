@@ -3,9 +3,9 @@
 #include "bench/kernels/machine.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <ctime>
 #include <vector>
 
 namespace memformer::bench {
@@ -55,7 +55,9 @@ double perSecond(float (*function)(), double lanes) {
 } // namespace
 
 double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  timespec time;
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return double(time.tv_sec) + 1e-9 * double(time.tv_nsec);
 }
 
 double measureFmaPeak() {

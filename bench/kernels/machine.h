@@ -11,7 +11,7 @@ double measureFmaPeak();
 /// Bytes read and written a second by copies of what no cache holds, of one thread.
 double measureCopyBandwidth();
 
-/// Seconds of a clock that never goes back.
+/// Seconds that this thread has computed: what else the machine does is not counted.
 double now();
 
 } // namespace memformer::bench

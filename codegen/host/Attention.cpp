@@ -126,7 +126,7 @@ void AttentionEmitter::emitPanel(const QueryPanel &panel, Value batch, Value hea
         SmallVector<Value> decay;
         if (!single())
           for (int64_t v = 0; v < panel.vectors(); ++v)
-            decay.push_back(emitExp2(e, e.sub(old.largest[v], now.largest[v])));
+            decay.push_back(emitExp2OfNegative(e, e.sub(old.largest[v], now.largest[v])));
         addValues(panel, valueMatrix, firstKey, keys, decay);
         Emit::Carried next = now.largest;
         for (int64_t v = 0; v < panel.vectors(); ++v)
@@ -181,7 +181,7 @@ AttentionEmitter::Softmax AttentionEmitter::updateSoftmax(const QueryPanel &pane
   now.sum = e.loop(zero, keys, 1, zeros, [&](Value j, ValueRange sum) {
     Emit::Carried next;
     for (int64_t v = 0; v < vectors; ++v) {
-      Value p = emitExp2(e, e.sub(panel.load(e, scores, j, v), now.largest[v]));
+      Value p = emitExp2OfNegative(e, e.sub(panel.load(e, scores, j, v), now.largest[v]));
       next.push_back(e.add(sum[v], p));
       if (dropout)
         p = e.select(dropout.keep(e, v, e.addIndex(firstKey, j)),

@@ -153,7 +153,7 @@ void GradientEmitter::emitSelf(const QueryPanel &panel) {
   SmallVector<Value> p, ds;
   Value exponent = e.splat(float(double(scale) * std::numbers::log2e));
   for (int64_t v = 0; v < vectors; ++v) {
-    p.push_back(emitExp2(e, e.fma(scoresOfSelf[v], exponent, negatedLogs[v])));
+    p.push_back(emitExp2OfNegative(e, e.fma(scoresOfSelf[v], exponent, negatedLogs[v])));
     ds.push_back(e.mul(e.mul(p[v], e.sub(products[v], delta[v])), e.splat(scale)));
   }
   multiplyLanes(e, shape, panel, ds, selfScratch, querySums);
@@ -180,7 +180,7 @@ void GradientEmitter::emitScoreGradients(const QueryPanel &panel, Value firstKey
   e.loop(zero, keys, 1, [&](Value j) {
     Value keyIndex = e.addIndex(firstKey, j);
     for (int64_t v = 0; v < panel.vectors(); ++v) {
-      Value p = emitExp2(e, e.fma(panel.load(e, scores, j, v), exponent, negatedLogs[v]));
+      Value p = emitExp2OfNegative(e, e.fma(panel.load(e, scores, j, v), exponent, negatedLogs[v]));
       if (op.getCausal())
         p = e.select(emitVisible(e, panel, v, keyIndex), p, e.splat(0));
       Value product = panel.load(e, probabilities, j, v), kept = p;

@@ -107,7 +107,7 @@ Value emitAttentionRow(Emit &e, const AttentionRow &row, Value scores) {
   Value most = e.maxLanes(largest[0]), origin = e.broadcast(most);
   Emit::Carried sums =
       e.loop(e.index(0), row.count, e.lanes, {e.splat(0)}, [&](Value first, ValueRange sums) {
-        Value weight = emitExp2(e, e.sub(e.load(scores, first), origin));
+        Value weight = emitExp2OfNegative(e, e.sub(e.load(scores, first), origin));
         e.store(weight, scores, first);
         return Emit::Carried{e.add(sums[0], weight)};
       });

@@ -11,7 +11,10 @@ namespace memformer::host {
 namespace {
 
 // Entries that a step of the sum covers: a tile of A and a strip of B of this depth stay cached.
-constexpr int64_t maxDepth = 512;
+// Columns of A and rows of B that are read in place take a cache line or two for each, and those
+// of long rows the same few sets of a cache.
+constexpr int64_t maxDepth = 512, maxDepthInPlace = 256, maxDepthOfLongRows = 128;
+constexpr int64_t longRow = 512;
 // f32 entries of the normalised rows that a workgroup may keep in scratch.
 constexpr int64_t maxNormalized = 192 * 1024;
 // Work below which a workgroup is not worth another dispatch, and the grid that is enough.
@@ -20,8 +23,11 @@ constexpr int64_t enoughWorkgroups = 16;
 
 int64_t ceilDiv(int64_t x, int64_t y) { return (x + y - 1) / y; }
 
-int64_t depthOf(int64_t k) {
-  int64_t steps = ceilDiv(k, maxDepth);
+int64_t depthOf(int64_t m, int64_t n, int64_t k, bool transposed) {
+  int64_t most = !transposed                ? maxDepth
+                 : std::max(m, n) < longRow ? maxDepthInPlace
+                                            : maxDepthOfLongRows;
+  int64_t steps = ceilDiv(k, most);
   return k % steps == 0 ? k / steps : ceilDiv(ceilDiv(k, steps), 4) * 4;
 }
 
@@ -84,8 +90,9 @@ FailureOr<GemmPlan> GemmPlan::get(kernel::GemmOp op, const HostTarget &target) {
       return op.emitOpError("expected rows of at most ")
              << maxNormalized << " entries to normalise, but got " << a;
   }
-  GemmPlan plan{m,     n,           k,           panel,     packed, transposed, normalized,
-                strip, n / columns, n % columns, {m, rows}, 1,      1,          depthOf(k)};
+  GemmPlan plan{
+      m,     n,           k,           panel,     packed, transposed, normalized,
+      strip, n / columns, n % columns, {m, rows}, 1,      1,          depthOf(m, n, k, transposed)};
   chooseBlocks(plan);
   return plan;
 }

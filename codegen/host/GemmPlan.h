@@ -11,7 +11,7 @@ namespace memformer::host {
 /// C [m, n] = A [m, k] · B [k, n]. A workgroup computes a block of `tilesPerBlock` row tiles and
 /// `stripsPerBlock` strips; entries are summed in steps of `depth`, each from zero, the steps'
 /// sums being added in ascending order. `depth` depends on k alone, so an entry's bits depend on
-/// its row, its column and k.
+/// its row, its column and k; of a transposed A also on whether m or n is large.
 struct GemmPlan {
   static mlir::FailureOr<GemmPlan> get(kernel::GemmOp op, const HostTarget &target);
 

@@ -72,15 +72,31 @@ Value clampExponential(Emit &e, Lanes &l, Value x, Value y, float low, float hig
 
 } // namespace
 
+static Value exp2Polynomial(Lanes &l, Value f) {
+  return l.polynomial(f, {1.0f, 0.6931471824645996f, 0.24022647738456726f, 0.05550331994891167f,
+                          0.009618439711630344f, 0.001339913229458034f, 0.0001535315386718139f});
+}
+
 Value emitExp2(Emit &e, Value x) {
   Lanes l(e, x);
   auto [shifted, n] = round(e, l, x);
-  Value f = e.sub(x, n);
-  Value y = l.polynomial(f, {1.0f, 0.6931471824645996f, 0.24022647738456726f, 0.05550331994891167f,
-                             0.009618439711630344f, 0.001339913229458034f, 0.0001535315386718139f});
-  y = scaleByPower(e, l, y, shifted);
+  Value y = scaleByPower(e, l, exp2Polynomial(l, e.sub(x, n)), shifted);
   // The largest number below 128.
   return clampExponential(e, l, x, y, -126.0f, 127.99999237060547f);
+}
+
+Value emitExp2OfNegative(Emit &e, Value x) {
+  Lanes l(e, x);
+  constexpr float lowest = -127.0f;
+  // The second operand where one is NaN.
+  x = e.max(l.real(lowest), x);
+  // n − lowest in the low bits, which is the exponent field of 2ⁿ: 0, and so the number 0, at the
+  // lowest. The product keeps NaN.
+  Value magic = l.real(12582912.0f - lowest);
+  Value shifted = e.add(x, magic);
+  Value y = exp2Polynomial(l, e.sub(x, e.sub(shifted, magic)));
+  Value power = arith::ShLIOp::create(e.b, e.loc, l.bits(shifted), l.integer(23));
+  return e.mul(y, l.fromBits(power));
 }
 
 Value emitExp(Emit &e, Value x) {

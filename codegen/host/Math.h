@@ -11,6 +11,8 @@ namespace memformer::host {
 /// f32 vectors of any length. NaN gives NaN; results below the smallest normal number are 0.
 /// Relative errors, measured over all binades: see test/codegen/math_test.cpp.
 mlir::Value emitExp2(Emit &e, mlir::Value x);
+/// The same for x ≤ 0 and what rounding leaves above it, in fewer instructions.
+mlir::Value emitExp2OfNegative(Emit &e, mlir::Value x);
 mlir::Value emitExp(Emit &e, mlir::Value x);
 /// −∞ at 0, NaN below.
 mlir::Value emitLog(Emit &e, mlir::Value x);
