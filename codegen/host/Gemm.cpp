@@ -201,13 +201,16 @@ void GemmEmitter::prefetchResults(Value row, int64_t rows, Value index, const St
 SmallVector<Prefetch> GemmEmitter::wantedNext(int64_t rows, const Matrix &tileA, const Strip &strip,
                                               const Matrix &stripB) {
   constexpr int64_t soon = 16;
+  // A line or two for each k are too many beside the few products of a small tile.
+  constexpr int64_t enoughProducts = 20;
+  bool enough = rows * strip.vectors() >= enoughProducts;
   SmallVector<Prefetch> wanted;
-  if (plan.transposeA)
+  if (plan.transposeA && enough)
     wanted.push_back({tileA.buffer, e.addIndex(tileA.offset, soon * tileA.columnStride),
                       tileA.columnStride, rows});
-  else
+  else if (!plan.transposeA)
     wanted.push_back({tileA.buffer, e.addIndex(tileA.offset, rows * tileA.rowStride), rows, rows});
-  if (!plan.packed)
+  if (!plan.packed && enough)
     wanted.push_back({stripB.buffer, e.addIndex(stripB.offset, soon * stripB.rowStride),
                       stripB.rowStride, strip.columns});
   return wanted;
