@@ -54,6 +54,16 @@ def FusePass : Pass<"kernel-fuse", "::mlir::ModuleOp"> {
   ];
 }
 
+def NarrowPass : Pass<"kernel-narrow", "::mlir::ModuleOp"> {
+  let summary = "store values in the type to which all their readers round them";
+  let description = [{
+    A result that only products with `operands bf16` read becomes a tensor of bf16: half the bytes, and no other bit changes, for its readers would round each entry the same way. What a traversal saves is narrowed
+    where the readers in all functions allow it.
+  }];
+  let dependentDialects = ["::memformer::kernel::KernelDialect"];
+  let statistics = [Statistic<"narrowed", "narrowed", "Values that take less memory">];
+}
+
 def PreparePass : Pass<"kernel-prepare", "::mlir::ModuleOp"> {
   let summary = "compute once what depends on parameters alone";
   let description = [{

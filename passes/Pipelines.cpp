@@ -28,6 +28,7 @@ void memformer::buildKernelPipeline(OpPassManager &manager, const KernelOptions 
   manager.addPass(createCSEPass());
   manager.addPass(createFusePass(
       FusePassOptions{options.fuseLayerNorm, options.fuseNormalize, options.fewRows}));
+  manager.addPass(createNarrowPass());
   manager.addPass(createPreparePass());
   if (options.training)
     manager.addPass(createAddUpdatePass());

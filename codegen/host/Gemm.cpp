@@ -3,6 +3,7 @@
 #include "codegen/host/Emitters.h"
 #include "codegen/host/GemmPlan.h"
 #include "codegen/host/MatrixVector.h"
+#include "codegen/host/PairGemm.h"
 #include "codegen/host/Region.h"
 #include "codegen/host/RowNorms.h"
 
@@ -29,9 +30,14 @@ private:
   void allocate();
   void normalizeRows();
   void copyA(Value k, Value depth);
+  void copyB(Value k, Value depth);
   void forEachStrip(function_ref<void(Value, const Strip &)> body);
   Matrix tileOfA(Value row, Value k);
   Matrix stripOfB(Value index, Value k, const Strip &strip, int64_t &loaded);
+  SmallVector<Value> tile(Value row, int64_t rows, Value index, const Strip &strip, Value k,
+                          Value depth);
+  SmallVector<Value> pairTile(Value row, int64_t rows, Value index, const Strip &strip, Value k,
+                              Value depth);
   void multiply(Value k, Value depth);
   void prefetchResults(Value row, int64_t rows, Value index, const Strip &strip);
   SmallVector<Prefetch> wantedNext(int64_t rows, const Matrix &tileA, const Strip &strip,
@@ -56,6 +62,10 @@ private:
   Value b;
   /// Rows of A normalised or copied: [rows of the block, pitchA].
   Value scratchA;
+  /// Of bf16 operands that do not lie in pairs, a copy that does: B `[strips of the block, pairs of
+  /// a step, pitch, 2]`; A is in scratchA, `[rows of the block, pitchA]`, or transposed `[pairs of
+  /// a step, pitchA, 2]`.
+  Value scratchB;
   /// Entries of a row of scratch: of A, and of sums (a strip's lanes).
   int64_t pitchA = 0, pitch = 0;
   /// Partial sums [strips of the block, rows of the block, pitch]; sums of one tile [rows, pitch].
@@ -77,7 +87,15 @@ void GemmEmitter::allocate() {
   pitch = plan.strip.vectors() * e.lanes;
   int64_t rows = plan.rowsOfBlock();
   // One line more than the row: rows then begin in different cache sets.
-  if (plan.normalized || plan.copiesA()) {
+  if (plan.inPairs) {
+    pitchA = plan.transposeA ? padded(rows, e.lanes)
+                             : padded(plan.normalized ? plan.k : plan.depth, e.lanes) + 2 * e.lanes;
+    if (plan.normalized || plan.copiesA())
+      scratchA =
+          scratchOfPairs(e, plan.transposeA ? plan.pairsOfStep() * pitchA * 2 : rows * pitchA);
+    if (!plan.packed)
+      scratchB = scratchOfPairs(e, plan.stripsPerBlock * plan.pairsOfStep() * pitch * 2);
+  } else if (plan.normalized || plan.copiesA()) {
     pitchA = padded(plan.normalized ? plan.k : plan.depth, e.lanes) + e.lanes;
     scratchA = e.scratch({rows * pitchA});
   }
@@ -113,10 +131,18 @@ void GemmEmitter::normalizeRows() {
       if (kept)
         e.ifThen(keeps, [&] { e.store(y, kept, {row, column}, active); });
     });
+    if (plan.inPairs && plan.k % 2 != 0)
+      e.storeScalar(e.constant(0), scratchA, rows.from(e, local, e.index(plan.k)).offset);
   });
 }
 
 void GemmEmitter::copyA(Value k, Value depth) {
+  if (plan.inPairs && plan.transposeA) {
+    // Columns of the transpose are rows in memory: pairs are made of two of them.
+    Matrix rows{a.buffer, zero, plan.m, 1};
+    copyInPairs(e, rows, k, depth, firstRow, lastRow, Matrix{scratchA, zero, pitchA * 2, 2});
+    return;
+  }
   e.loop(firstRow, lastRow, 1, [&](Value row) {
     Matrix from = a.from(e, row, k);
     Matrix to{scratchA, zero, pitchA, 1};
@@ -129,6 +155,18 @@ void GemmEmitter::copyA(Value k, Value depth) {
       e.storeScalar(e.loadScalar(from.buffer, from.from(e, zero, column).offset), to.buffer,
                     to.from(e, zero, column).offset);
     });
+    if (plan.inPairs && plan.k % 2 != 0)
+      e.storeScalar(e.constant(0), to.buffer, to.from(e, zero, depth).offset);
+  });
+}
+
+void GemmEmitter::copyB(Value k, Value depth) {
+  Matrix from{b, zero, plan.n, 1};
+  forEachStrip([&](Value index, const Strip &strip) {
+    Value local = distance(e, firstStrip, index);
+    Matrix to{scratchB, e.mulIndex(local, plan.pairsOfStep() * pitch * 2), pitch * 2, 2};
+    Value begin = e.mulIndex(index, plan.strip.columns);
+    copyInPairs(e, from, k, depth, begin, e.addIndex(begin, strip.columns), to);
   });
 }
 
@@ -160,17 +198,49 @@ Matrix GemmEmitter::stripOfB(Value index, Value k, const Strip &strip, int64_t &
   return panel.from(e, k, e.mulIndex(e.remIndex(index, stripsOfPanel), plan.strip.columns));
 }
 
+SmallVector<Value> GemmEmitter::tile(Value row, int64_t rows, Value index, const Strip &strip,
+                                     Value k, Value depth) {
+  if (plan.inPairs)
+    return pairTile(row, rows, index, strip, k, depth);
+  int64_t loaded;
+  Matrix stripB = stripOfB(index, k, strip, loaded);
+  Matrix tileA = tileOfA(row, k);
+  return emitTile(e, rows, strip, tileA, stripB, depth, loaded,
+                  wantedNext(rows, tileA, strip, stripB));
+}
+
+// The same with factors of bf16. Steps begin at even k.
+SmallVector<Value> GemmEmitter::pairTile(Value row, int64_t rows, Value index, const Strip &strip,
+                                         Value k, Value depth) {
+  Value pair = e.divIndex(k, 2), pairs = e.divIndex(e.addIndex(depth, 1), 2);
+  Value local = distance(e, firstRow, row);
+  Matrix pairsOfA{a.buffer, zero, plan.k, 2};
+  if (!scratchA)
+    pairsOfA = pairsOfA.from(e, row, pair);
+  else if (plan.transposeA)
+    pairsOfA = Matrix{scratchA, zero, 2, pitchA * 2}.from(e, local, zero);
+  else
+    pairsOfA = Matrix{scratchA, zero, pitchA, 2}.from(e, local, plan.normalized ? pair : zero);
+
+  if (scratchB) {
+    Value of = e.mulIndex(distance(e, firstStrip, index), plan.pairsOfStep() * pitch * 2);
+    return emitPairTile(e, rows, strip, pairsOfA, Matrix{scratchB, of, pitch * 2, 2}, pairs, pitch);
+  }
+  int64_t stripsOfPanel = plan.panel / plan.strip.columns, row2 = plan.panel * 2;
+  Value panel = e.mulIndex(e.divIndex(index, stripsOfPanel), (plan.k + 1) / 2 * row2);
+  Matrix pairsOfB{b, panel, row2, 2};
+  pairsOfB =
+      pairsOfB.from(e, pair, e.mulIndex(e.remIndex(index, stripsOfPanel), plan.strip.columns));
+  return emitPairTile(e, rows, strip, pairsOfA, pairsOfB, pairs, plan.strip.columns);
+}
+
 // Entries [k, k + depth) of all sums of the block.
 void GemmEmitter::multiply(Value k, Value depth) {
   forEachStrip([&](Value index, const Strip &strip) {
-    int64_t loaded;
-    Matrix stripB = stripOfB(index, k, strip, loaded);
     plan.tiles.forEach(e, firstTile, lastTile, [&](Value, Value row, int64_t rows) {
-      Matrix tileA = tileOfA(row, k);
       if (!partial)
         prefetchResults(row, rows, index, strip);
-      SmallVector<Value> sums = emitTile(e, rows, strip, tileA, stripB, depth, loaded,
-                                         wantedNext(rows, tileA, strip, stripB));
+      SmallVector<Value> sums = tile(row, rows, index, strip, k, depth);
       if (!partial) {
         finishTile(sums, row, rows, e.mulIndex(index, plan.strip.columns), strip);
         return;
@@ -277,6 +347,8 @@ LogicalResult GemmEmitter::emit() {
   auto step = [&](Value k, Value depth) {
     if (plan.copiesA())
       copyA(k, depth);
+    if (scratchB)
+      copyB(k, depth);
     multiply(k, depth);
   };
   if (!partial) {

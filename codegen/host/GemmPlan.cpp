@@ -23,12 +23,14 @@ constexpr int64_t enoughWorkgroups = 16;
 
 int64_t ceilDiv(int64_t x, int64_t y) { return (x + y - 1) / y; }
 
-int64_t depthOf(int64_t m, int64_t n, int64_t k, bool transposed) {
-  int64_t most = !transposed                ? maxDepth
+// Pairs are copied, so that no row is read in place; each step but the last has whole ones.
+int64_t depthOf(int64_t m, int64_t n, int64_t k, bool transposed, bool inPairs) {
+  int64_t most = !transposed || inPairs     ? maxDepth
                  : std::max(m, n) < longRow ? maxDepthInPlace
                                             : maxDepthOfLongRows;
   int64_t steps = ceilDiv(k, most);
-  return k % steps == 0 ? k / steps : ceilDiv(ceilDiv(k, steps), 4) * 4;
+  bool fits = k % steps == 0 && !(inPairs && steps > 1 && k / steps % 2 != 0);
+  return fits ? k / steps : ceilDiv(ceilDiv(k, steps), 4) * 4;
 }
 
 // The columns of a strip in panels of `panel` columns, 0 where there is no way.
@@ -75,7 +77,7 @@ FailureOr<GemmPlan> GemmPlan::get(kernel::GemmOp op, const HostTarget &target) {
   if (m == 0 || k == 0)
     return op.emitOpError("expected at least one row and one column, but got a of type ") << a;
 
-  int64_t panel = packed ? kernel::widthOf(op.getB().getType()) : n;
+  int64_t panel = packed ? kernel::shapeOf(op.getB().getType())[2] : n;
   int64_t columns = packed ? stripColumns(panel, target.lanes) : 2 * target.lanes;
   if (columns == 0)
     return op.emitOpError("expected packed b in panels of at most ")
@@ -90,9 +92,25 @@ FailureOr<GemmPlan> GemmPlan::get(kernel::GemmOp op, const HostTarget &target) {
       return op.emitOpError("expected rows of at most ")
              << maxNormalized << " entries to normalise, but got " << a;
   }
-  GemmPlan plan{
-      m,     n,           k,           panel,     packed, transposed, normalized,
-      strip, n / columns, n % columns, {m, rows}, 1,      1,          depthOf(m, n, k, transposed)};
+  bool inPairs = bool(op.getOperandType());
+  bool pairsInPlace = inPairs && !transposed && !normalized && k % 2 == 0 &&
+                      op.getA().getType().getElementType().isBF16();
+  GemmPlan plan{m,
+                n,
+                k,
+                panel,
+                packed,
+                transposed,
+                normalized,
+                inPairs,
+                pairsInPlace,
+                strip,
+                n / columns,
+                n % columns,
+                {m, rows},
+                1,
+                1,
+                depthOf(m, n, k, transposed, inPairs)};
   chooseBlocks(plan);
   return plan;
 }

@@ -19,6 +19,8 @@ struct GemmPlan {
   /// Columns of a packed panel, or of B's rows.
   int64_t panel;
   bool packed, transposeA, normalized;
+  /// Factors are bf16, in pairs (PairGemm.h); `pairsInPlace`: A lies so in memory.
+  bool inPairs, pairsInPlace;
   Strip strip;
   /// Full strips, and the columns of the one after them (0: none).
   int64_t fullStrips, tail;
@@ -34,7 +36,12 @@ struct GemmPlan {
   bool stepped() const { return depth < k; }
   /// Rows that begin in the same few cache sets evict each other; those of other lengths, columns
   /// of a transposed A and rows of B are read in place, which was measured to be faster.
-  bool copiesA() const { return !normalized && !transposeA && stepped() && k % 256 == 0; }
+  bool copiesA() const {
+    if (inPairs)
+      return !normalized && !pairsInPlace;
+    return !normalized && !transposeA && stepped() && k % 256 == 0;
+  }
+  int64_t pairsOfStep() const { return (depth + 1) / 2; }
 };
 
 } // namespace memformer::host

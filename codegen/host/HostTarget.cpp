@@ -17,9 +17,9 @@ namespace memformer::host {
 
 // What changes the code of a kernel. Others (encryption, random numbers, …) would only keep an
 // artifact from running on a CPU that lacks them.
-static constexpr StringLiteral x86Features[] = {"avx",      "avx2",     "fma",     "bmi",
-                                                "bmi2",     "lzcnt",    "avx512f", "avx512bw",
-                                                "avx512cd", "avx512dq", "avx512vl"};
+static constexpr StringLiteral x86Features[] = {"avx",      "avx2",     "fma",      "bmi",
+                                                "bmi2",     "lzcnt",    "avx512f",  "avx512bw",
+                                                "avx512cd", "avx512dq", "avx512vl", "avx512bf16"};
 
 static void initializeTargets() {
   static std::once_flag once;

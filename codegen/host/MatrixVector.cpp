@@ -219,7 +219,7 @@ FailureOr<int64_t> MatrixVectorEmitter::emit() {
 } // namespace
 
 bool isMatrixVector(const GemmPlan &plan, const HostTarget &target) {
-  return plan.packed && !plan.transposeA &&
+  return plan.packed && !plan.transposeA && !plan.inPairs &&
          plan.m * plan.strip.vectors() + 3 <= target.vectorRegisters && plan.m <= mostVectorRows;
 }
 

@@ -1,6 +1,7 @@
 // Emitter of pack: a matrix in panels.
 
 #include "codegen/host/Emitters.h"
+#include "codegen/host/PairGemm.h"
 #include "codegen/host/Vectors.h"
 #include "dialect/kernel/Shapes.h"
 
@@ -59,22 +60,66 @@ static void copyTransposed(Emit &e, const Panel &panel) {
   }
 }
 
+// Rows in pairs: as copyRows and copyTransposed, for entries of bf16.
+static void copyPairs(Emit &e, const Panel &panel, bool transposed) {
+  auto store = [&](Value low, Value high, Value pair, int64_t j) {
+    Value place = e.addIndex(e.addIndex(panel.offset, e.mulIndex(pair, panel.width * 2)), 2 * j);
+    storePairs(e, low, high, panel.result, place);
+  };
+  for (int64_t j = 0; j < panel.width; j += e.lanes) {
+    int64_t columns = panel.columns(e, j);
+    if (transposed) {
+      e.columns(panel.depth, [&](Value k, int64_t depths) {
+        SmallVector<Value> square;
+        for (int64_t i = 0; i < e.lanes; ++i)
+          square.push_back(i < columns
+                               ? e.load(panel.source, {e.addIndex(panel.begin, j + i), k}, depths)
+                               : e.splat(0));
+        e.transpose(square);
+        for (int64_t i = 0; i < depths; i += 2)
+          store(e.roundToHigh(square[i]), e.roundToHigh(square[i + 1]),
+                e.divIndex(e.addIndex(k, i), 2), j);
+      });
+      continue;
+    }
+    auto load = [&](Value k) {
+      if (columns == 0)
+        return e.splatInt(0);
+      return e.roundToHigh(e.load(panel.source, {k, e.addIndex(panel.begin, j)}, columns));
+    };
+    int64_t pairs = panel.depth / 2;
+    e.loop(e.index(0), e.index(pairs), 1, [&](Value pair) {
+      Value k = e.mulIndex(pair, 2);
+      store(load(k), load(e.addIndex(k, 1)), pair, j);
+    });
+    if (panel.depth % 2 != 0)
+      store(load(e.index(panel.depth - 1)), e.splatInt(0), e.index(pairs), j);
+  }
+}
+
 FailureOr<int64_t> emitPack(OpBuilder &builder, kernel::PackOp op, const KernelArguments &arguments,
                             const HostTarget &target) {
   Emit e(builder, op.getLoc(), target);
   ArrayRef<int64_t> shape = kernel::shapeOf(op.getResult().getType());
-  int64_t panels = shape[0], depth = shape[1], width = shape[2];
-  bool transposed = op.getTransposed();
-  int64_t n = kernel::shapeOf(op.getInput().getType())[transposed ? 0 : 1];
+  bool transposed = op.getTransposed(), inPairs = shape.size() == 4;
+  ArrayRef<int64_t> input = kernel::shapeOf(op.getInput().getType());
+  int64_t panels = shape[0], depth = input[transposed ? 1 : 0], width = shape[2];
+  if (inPairs && width % e.lanes != 0)
+    return op.emitOpError("expected panels of a multiple of ")
+           << e.lanes << " columns of bf16, but got " << op.getResult().getType();
+  int64_t n = input[transposed ? 0 : 1];
   Panel panel;
   panel.source = arguments.operands[0];
   panel.result = e.flat(arguments.results[0]);
-  panel.offset = e.mulIndex(arguments.workgroup, depth * width);
+  panel.offset =
+      e.mulIndex(arguments.workgroup, inPairs ? (depth + 1) / 2 * width * 2 : depth * width);
   panel.begin = e.mulIndex(arguments.workgroup, width);
   panel.depth = depth;
   panel.width = width;
   auto pack = [&](int64_t active) {
     panel.active = active;
+    if (inPairs)
+      return copyPairs(e, panel, transposed);
     transposed ? copyTransposed(e, panel) : copyRows(e, panel);
   };
   int64_t tail = n - (panels - 1) * width;

@@ -39,7 +39,7 @@ static int64_t forColumnBlock(Emit &e, Value workgroup, int64_t width, int64_t m
 }
 
 // Four accumulators take turns in the rows, so that additions need not wait for each other.
-static SmallVector<Value> sumRows(Emit &e, Value matrix, ColumnBlock block) {
+static SmallVector<Value> sumRows(Emit &e, Value matrix, ColumnBlock block, bool rounds = false) {
   constexpr int64_t turns = 4;
   int64_t rows = kernel::shapeOf(matrix.getType())[0];
   int64_t vectors = (block.length + e.lanes - 1) / e.lanes;
@@ -47,7 +47,7 @@ static SmallVector<Value> sumRows(Emit &e, Value matrix, ColumnBlock block) {
     for (int64_t v = 0; v < vectors; ++v) {
       int64_t active = std::min(e.lanes, block.length - v * e.lanes);
       Value x = e.load(matrix, {row, e.addIndex(block.begin, v * e.lanes)}, active);
-      sums[v] = e.add(sums[v], x);
+      sums[v] = e.add(sums[v], rounds ? e.rounded(x) : x);
     }
   };
   Emit::Carried sums(turns * vectors, e.splat(0));
@@ -73,13 +73,16 @@ FailureOr<int64_t> emitReduce(OpBuilder &builder, kernel::ReduceOp op,
   Emit e(builder, op.getLoc(), target);
   int64_t width = int64_t(op.getEntries()), rows = entriesOf(op.getInput().getType()) / width;
   bool accumulate = bool(op.getAccumulate());
+  bool rounds =
+      op.getOperandType() && op.getInput().getType().getElementType() != *op.getOperandType();
   Value result = e.flat(arguments.results[0]);
   if (width == 1) {
     Value input = e.flat(arguments.operands[0]);
     Value sum = e.sumLanes(e.reduceColumns(
         rows, e.splat(0),
         [&](Value column, int64_t active, Value sum) {
-          return e.add(sum, e.load(input, column, active));
+          Value x = e.load(input, column, active);
+          return e.add(sum, rounds ? e.rounded(x) : x);
         },
         [&](Value x, Value y) { return e.add(x, y); }));
     if (accumulate)
@@ -89,7 +92,7 @@ FailureOr<int64_t> emitReduce(OpBuilder &builder, kernel::ReduceOp op,
   }
   Value input = e.matrix(arguments.operands[0], rows, width);
   return forColumnBlock(e, arguments.workgroup, width, 2, [&](ColumnBlock block) {
-    for (auto [v, sum] : llvm::enumerate(sumRows(e, input, block))) {
+    for (auto [v, sum] : llvm::enumerate(sumRows(e, input, block, rounds))) {
       int64_t offset = int64_t(v) * e.lanes, active = std::min(e.lanes, block.length - offset);
       Value column = e.addIndex(block.begin, offset);
       if (accumulate)

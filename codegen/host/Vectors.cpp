@@ -168,35 +168,44 @@ Value Emit::scratch(ArrayRef<int64_t> shape) {
 
 static Type elementOf(Value memref) { return cast<MemRefType>(memref.getType()).getElementType(); }
 
+static bool isNarrow(Value memref) { return elementOf(memref).isBF16(); }
+
 Value Emit::load(Value memref, ValueRange indices) {
-  return vector::LoadOp::create(b, loc, vector(elementOf(memref)), memref, indices);
+  Value loaded = vector::LoadOp::create(b, loc, vector(elementOf(memref)), memref, indices);
+  return isNarrow(memref) ? widen(loaded) : loaded;
 }
 
 Value Emit::load(Value memref, ValueRange indices, int64_t active, float fill) {
   if (active >= lanes)
     return load(memref, indices);
-  Value rest = isa<IntegerType>(elementOf(memref)) ? splatInt(int32_t(fill)) : splat(fill);
-  return vector::MaskedLoadOp::create(b, loc, vector(elementOf(memref)), memref, indices,
-                                      mask(active), rest);
+  Type element = elementOf(memref);
+  Attribute rest = isa<IntegerType>(element) ? Attribute(b.getIntegerAttr(element, int64_t(fill)))
+                                             : b.getFloatAttr(element, fill);
+  Value loaded = vector::MaskedLoadOp::create(b, loc, vector(element), memref, indices,
+                                              mask(active), splatOf(rest, element));
+  return isNarrow(memref) ? widen(loaded) : loaded;
 }
 
 Value Emit::loadScalar(Value memref, ValueRange indices) {
-  return memref::LoadOp::create(b, loc, memref, indices);
+  Value loaded = memref::LoadOp::create(b, loc, memref, indices);
+  return isNarrow(memref) ? widen(loaded) : loaded;
 }
 
 void Emit::store(Value vector, Value memref, ValueRange indices) {
-  vector::StoreOp::create(b, loc, vector, memref, indices);
+  Value stored = isNarrow(memref) ? narrow(vector) : vector;
+  vector::StoreOp::create(b, loc, stored, memref, indices);
 }
 
 void Emit::store(Value vector, Value memref, ValueRange indices, int64_t active) {
   if (active >= lanes)
-    store(vector, memref, indices);
-  else
-    vector::MaskedStoreOp::create(b, loc, memref, indices, mask(active), vector);
+    return store(vector, memref, indices);
+  Value stored = isNarrow(memref) ? narrow(vector) : vector;
+  vector::MaskedStoreOp::create(b, loc, memref, indices, mask(active), stored);
 }
 
 void Emit::storeScalar(Value scalar, Value memref, ValueRange indices) {
-  memref::StoreOp::create(b, loc, scalar, memref, indices);
+  Value stored = isNarrow(memref) ? narrow(scalar) : scalar;
+  memref::StoreOp::create(b, loc, stored, memref, indices);
 }
 
 void Emit::prefetch(Value memref, ValueRange indices) {

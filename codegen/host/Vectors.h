@@ -72,7 +72,20 @@ public:
   /// Uninitialised memory of the kernel's own, 64-byte aligned. Build it outside of loops.
   mlir::Value scratch(llvm::ArrayRef<int64_t> shape);
 
-  // Memory. `active` < lanes: a tail; its other lanes read as `fill` and are not written.
+  // bf16, the high half of an f32.
+  /// The nearest, ties to even, as i32 whose high half it is and whose low half is zero.
+  mlir::Value roundToHigh(mlir::Value x);
+  /// What `roundToHigh` gives for an entry that was loaded from `memref`, which may be rounded
+  /// already.
+  mlir::Value loadedToHigh(mlir::Value x, mlir::Value memref);
+  /// x with the precision of bf16.
+  mlir::Value rounded(mlir::Value x);
+  /// f32 → bf16 and back, scalars and vectors.
+  mlir::Value narrow(mlir::Value x);
+  mlir::Value widen(mlir::Value x);
+
+  // Memory. `active` < lanes: a tail; its other lanes read as `fill` and are not written. Entries
+  // of bf16 are read and written as f32.
   mlir::Value load(mlir::Value memref, mlir::ValueRange indices);
   mlir::Value load(mlir::Value memref, mlir::ValueRange indices, int64_t active, float fill = 0);
   mlir::Value loadScalar(mlir::Value memref, mlir::ValueRange indices);

@@ -40,7 +40,7 @@ static LogicalResult verifySelf(Operation *op, Value key, Value value, Type quer
 LogicalResult AttentionOp::verify() {
   Type query = getQuery().getType(), key = getKey().getType();
   int64_t heads = int64_t(getHeads());
-  if (failed(verifySinglePrecision(*this)) || failed(verifyQueryAndKey(*this, query, key, heads)) ||
+  if (failed(verifyStorage(*this)) || failed(verifyQueryAndKey(*this, query, key, heads)) ||
       failed(verifyShape(*this, "value", getValue().getType(), shapeOf(key))) ||
       failed(verifySelf(*this, getSelfKey(), getSelfValue(), query)) ||
       failed(verifyDropout(*this, getDropoutKey(), getProbability())))
@@ -85,7 +85,7 @@ LogicalResult AttentionStepOp::verify() {
 LogicalResult AttentionGradientOp::verify() {
   Type query = getQuery().getType(), key = getKey().getType();
   int64_t heads = int64_t(getHeads());
-  if (failed(verifySinglePrecision(*this)) || failed(verifyQueryAndKey(*this, query, key, heads)) ||
+  if (failed(verifyStorage(*this)) || failed(verifyQueryAndKey(*this, query, key, heads)) ||
       failed(verifySelf(*this, getSelfKey(), getSelfValue(), query)) ||
       failed(verifyDropout(*this, getDropoutKey(), getProbability())))
     return failure();
@@ -111,7 +111,7 @@ LogicalResult AttentionGradientOp::verify() {
 LogicalResult AttentionWeightsOp::verify() {
   Type query = getQuery().getType(), key = getKey().getType();
   int64_t heads = int64_t(getHeads());
-  if (failed(verifySinglePrecision(*this)) || failed(verifyQueryAndKey(*this, query, key, heads)))
+  if (failed(verifyStorage(*this)) || failed(verifyQueryAndKey(*this, query, key, heads)))
     return failure();
   ArrayRef<int64_t> q = shapeOf(query), k = shapeOf(key);
   if (getSelfKey() && failed(verifyShape(*this, "the self key", getSelfKey().getType(), q)))

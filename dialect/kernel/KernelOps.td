@@ -22,6 +22,9 @@ def Kernel_Dialect : Dialect {
 
     **Accumulation.** A kernel with `accumulate = @p` has no result in its place: it adds to the gradient buffer of parameter p.
 
+    **Narrow storage.** Kernels compute in f32. A product with `operands bf16` rounds the entries of its operands to bf16 before it multiplies them, and sums in f32; so does a reduction with it before it adds. A result that only such
+    kernels read may have the type `tensor<…xbf16>` (`-kernel-narrow`): it is rounded as it is stored, which changes no bit of any other value. Regions see and yield f32 whatever is stored.
+
     **Arguments of the compiled function**: the operands in order, then the results in order (the gradient buffer in the place of an accumulated result).
   }];
   let dependentDialects = ["::memformer::MemformerDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
@@ -35,6 +38,9 @@ class Kernel_Op<string mnemonic, list<Trait> traits = []> : Op<Kernel_Dialect, m
 // With a region of scalars. Isolated, so that constants of a region stay in it.
 class Kernel_RegionOp<string mnemonic, list<Trait> traits = []> : Kernel_Op<mnemonic, !listconcat([SingleBlock, IsolatedFromAbove], traits)>;
 
+// A tensor of f32, or one that is stored in the type in which all its readers round its entries.
+def StoredTensor : ModelTensorOf<[BF16, F32, F64]>;
+
 def KernelYieldOp : Op<Kernel_Dialect, "yield", [Pure, Terminator]> {
   let summary = "the entries that a region computes";
   let arguments = (ins Variadic<AnyType>:$values);
@@ -45,7 +51,7 @@ def GemmOp : Kernel_RegionOp<"gemm", [AttrSizedOperandSegments]> {
   let summary = "matrix product with a fused prologue and epilogue";
   let description = [{
     C[m, n] = Σ_k A[m, k] B[k, n], summed in an order that depends on the shape alone, then the epilogue. A is `[…, K]` read by rows, or with `transpose_a` a matrix `[…, M]` read by columns (weight gradients).
-    B is `[…, N]` by rows, or with `packed` what `kernel.pack` made. `n` is N. With `scale` and `shift` A's rows are layer-normalised first; with `store_normalized` the normalised rows are the last result.
+    B is `[…, N]` by rows, or with `packed` what `kernel.pack` made. `n` is N. With `operands bf16` the entries of A (after its normalisation) and B are rounded to bf16 before they are multiplied. With `scale` and `shift` A's rows are layer-normalised first; with `store_normalized` the normalised rows are the last result.
     The epilogue's first block argument is C's entry.
 
     ```mlir
@@ -56,14 +62,14 @@ def GemmOp : Kernel_RegionOp<"gemm", [AttrSizedOperandSegments]> {
     }
     ```
   }];
-  let arguments = (ins FloatTensor:$a, FloatTensor:$b, Optional<FloatTensor>:$scale, Optional<FloatTensor>:$shift, Variadic<AnyModelTensor>:$extras,
+  let arguments = (ins StoredTensor:$a, StoredTensor:$b, Optional<FloatTensor>:$scale, Optional<FloatTensor>:$shift, Variadic<AnyModelTensor>:$extras,
     I64Attr:$n, UnitAttr:$transpose_a, UnitAttr:$packed, UnitAttr:$store_normalized, DefaultValuedAttr<F64Attr, "1e-5">:$epsilon,
-    DefaultValuedAttr<DenseI32ArrayAttr, "{}">:$indexing, OptionalAttr<FlatSymbolRefAttr>:$accumulate);
-  let results = (outs Variadic<FloatTensor>:$results);
+    DefaultValuedAttr<DenseI32ArrayAttr, "{}">:$indexing, OptionalAttr<FlatSymbolRefAttr>:$accumulate, OptionalAttr<TypeAttrOf<BF16>>:$operand_type);
+  let results = (outs Variadic<StoredTensor>:$results);
   let regions = (region SizedRegion<1>:$epilogue);
   let assemblyFormat = [{
     $a `,` $b (`normalize` `(` $scale^ `,` $shift `)`)? custom<Extras>($extras, $indexing) `n` $n (`transpose_a` $transpose_a^)? (`packed` $packed^)?
-    (`store_normalized` $store_normalized^)? (`accumulate` $accumulate^)? attr-dict `:` functional-type(operands, results) $epilogue
+    (`store_normalized` $store_normalized^)? (`operands` $operand_type^)? (`accumulate` $accumulate^)? attr-dict `:` functional-type(operands, results) $epilogue
   }];
 }
 
@@ -71,9 +77,10 @@ def PackOp : Kernel_Op<"pack"> {
   let summary = "a matrix in panels, as gemm reads its B";
   let description = [{
     Panel p holds columns p·w … (p+1)·w − 1 of B, w being the result's last dimension: result[p, k, j] = B[k, p·w + j], zero beyond N. The operand is B `[K,N]`, or with `transposed` its transpose `[N,K]` (a linear layer's weight).
+    A result of bf16 has the entries of two consecutive k side by side: result[p, k/2, j, k mod 2], `[P, ⌈K/2⌉, w, 2]`.
   }];
   let arguments = (ins FloatTensor:$input, UnitAttr:$transposed);
-  let results = (outs FloatTensor:$result);
+  let results = (outs StoredTensor:$result);
   let assemblyFormat = "$input (`transposed` $transposed^)? attr-dict `:` functional-type(operands, results)";
 }
 
@@ -81,7 +88,7 @@ def MapOp : Kernel_RegionOp<"map"> {
   let summary = "element-wise computation";
   let description = [{All results have one shape. The body's block arguments are the operands' entries as `indexing` says, then the linear index.}];
   let arguments = (ins Variadic<AnyModelTensor>:$inputs, DefaultValuedAttr<DenseI32ArrayAttr, "{}">:$indexing);
-  let results = (outs Variadic<AnyModelTensor>:$results);
+  let results = (outs Variadic<ModelTensorOf<[BF16, F32, F64, I32]>>:$results);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "custom<Indexed>($inputs, $indexing) attr-dict `:` functional-type(operands, results) $body";
 }
@@ -90,16 +97,17 @@ def ReduceOp : Kernel_Op<"reduce"> {
   let summary = "sum over leading dimensions, in ascending order";
   let description = [{
     y[i] = Σ x[…, i]: gradients of biases, positions and whatever was broadcast. `entries` is the number of entries of y, which an accumulated result has in the trailing dimensions of x.
+    With `operands bf16` the entries of x are rounded to bf16 before they are added.
   }];
-  let arguments = (ins FloatTensor:$input, I64Attr:$entries, OptionalAttr<FlatSymbolRefAttr>:$accumulate);
+  let arguments = (ins StoredTensor:$input, I64Attr:$entries, OptionalAttr<FlatSymbolRefAttr>:$accumulate, OptionalAttr<TypeAttrOf<BF16>>:$operand_type);
   let results = (outs Optional<FloatTensor>:$result);
-  let assemblyFormat = "$input `entries` $entries (`accumulate` $accumulate^)? attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "$input `entries` $entries (`operands` $operand_type^)? (`accumulate` $accumulate^)? attr-dict `:` functional-type(operands, results)";
 }
 
 def LayerNormOp : Kernel_Op<"layer_norm"> {
   let summary = "layer normalisation of rows";
   let arguments = (ins FloatTensor:$input, FloatTensor:$scale, FloatTensor:$shift, F64Attr:$epsilon);
-  let results = (outs FloatTensor:$result);
+  let results = (outs StoredTensor:$result);
   let assemblyFormat = "$input `,` $scale `,` $shift attr-dict `:` functional-type(operands, results)";
 }
 
@@ -111,7 +119,7 @@ def LayerNormGradientOp : Kernel_RegionOp<"layer_norm_gradient"> {
   }];
   let arguments = (ins FloatTensor:$gradient, FloatTensor:$input, FloatTensor:$scale, Variadic<AnyModelTensor>:$extras, F64Attr:$epsilon,
     DefaultValuedAttr<DenseI32ArrayAttr, "{}">:$indexing);
-  let results = (outs Variadic<FloatTensor>:$results);
+  let results = (outs Variadic<StoredTensor>:$results);
   let regions = (region SizedRegion<1>:$epilogue);
   let assemblyFormat = "$gradient `,` $input `,` $scale custom<Extras>($extras, $indexing) attr-dict `:` functional-type(operands, results) $epilogue";
 }
@@ -190,7 +198,7 @@ def CrossEntropyGradientOp : Kernel_Op<"cross_entropy_gradient"> {
   let summary = "the gradient of cross-entropy";
   let description = [{`gradient` has one entry for each row, or is a single entry (rank 0) that all rows share.}];
   let arguments = (ins FloatTensor:$gradient, FloatTensor:$logits, IntegerTensor:$targets, FloatTensor:$lse);
-  let results = (outs FloatTensor:$result);
+  let results = (outs StoredTensor:$result);
   let assemblyFormat = "$gradient `,` $logits `,` $targets `,` $lse attr-dict `:` functional-type(operands, results)";
 }
 
@@ -205,7 +213,7 @@ def GatherOp : Kernel_RegionOp<"gather"> {
   let summary = "rows of a table by index, with an epilogue";
   let description = [{The epilogue's first block argument is the table's entry: positions are added and entries dropped here.}];
   let arguments = (ins IntegerTensor:$indices, FloatTensor:$table, Variadic<AnyModelTensor>:$extras, DefaultValuedAttr<DenseI32ArrayAttr, "{}">:$indexing);
-  let results = (outs Variadic<FloatTensor>:$results);
+  let results = (outs Variadic<StoredTensor>:$results);
   let regions = (region SizedRegion<1>:$epilogue);
   let assemblyFormat = "$indices `,` $table custom<Extras>($extras, $indexing) attr-dict `:` functional-type(operands, results) $epilogue";
 }

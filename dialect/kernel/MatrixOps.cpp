@@ -6,19 +6,30 @@
 using namespace mlir;
 using namespace memformer::kernel;
 
+// Panels of w columns of a matrix [depth, width], rows in pairs where they are bf16.
+static LogicalResult verifyPanels(Operation *op, StringRef what, Type type, int64_t depth,
+                                  int64_t width) {
+  ArrayRef<int64_t> shape = shapeOf(type);
+  int64_t panels = (width + shape[2] - 1) / shape[2];
+  if (shape.size() == 4)
+    return verifyShape(op, what, type, {panels, (depth + 1) / 2, shape[2], 2});
+  return verifyShape(op, what, type, {panels, depth, shape[2]});
+}
+
 LogicalResult PackOp::verify() {
-  if (failed(verifySinglePrecision(*this)))
+  if (failed(verifyStorage(*this)))
     return failure();
   ArrayRef<int64_t> input = shapeOf(getInput().getType()), result = shapeOf(getResult().getType());
-  if (input.size() != 2 || result.size() != 3)
-    return emitOpError("expected a matrix and panels [P, K, w], but got ")
-           << getInput().getType() << " and " << getResult().getType();
+  bool inPairs = getResult().getType().getElementType().isBF16();
+  if (input.size() != 2 || result.size() != (inPairs ? 4 : 3))
+    return emitOpError("expected a matrix and panels ")
+           << (inPairs ? "[P, ⌈K/2⌉, w, 2]" : "[P, K, w]") << ", but got " << getInput().getType()
+           << " and " << getResult().getType();
   int64_t depth = getTransposed() ? input[1] : input[0];
   int64_t width = getTransposed() ? input[0] : input[1];
   if (result[2] < 1)
     return emitOpError("expected panels of at least one column");
-  int64_t panels = (width + result[2] - 1) / result[2];
-  return verifyShape(*this, "the result", getResult().getType(), {panels, depth, result[2]});
+  return verifyPanels(*this, "the result", getResult().getType(), depth, width);
 }
 
 // B against n and the depth, packed or by rows.
@@ -31,18 +42,24 @@ static LogicalResult verifyB(GemmOp op, int64_t depth, int64_t n) {
     return success();
   }
   ArrayRef<int64_t> shape = shapeOf(type);
-  if (shape.size() != 3 || shape[2] < 1)
-    return op.emitOpError("expected packed b to be [P, K, w], but got ") << type;
-  return verifyShape(op, "packed b", type, {(n + shape[2] - 1) / shape[2], depth, shape[2]});
+  bool inPairs = bool(op.getOperandType());
+  if (shape.size() != (inPairs ? 4 : 3) || shape[2] < 1)
+    return op.emitOpError("expected packed b to be ")
+           << (inPairs ? "[P, ⌈K/2⌉, w, 2]" : "[P, K, w]") << ", but got " << type;
+  return verifyPanels(op, "packed b", type, depth, n);
 }
 
 LogicalResult GemmOp::verify() {
-  if (failed(verifySinglePrecision(*this)))
+  if (failed(verifyStorage(*this)))
     return failure();
   Type a = getA().getType();
   int64_t rows = getTransposeA() ? widthOf(a) : rowsOf(a);
   int64_t depth = getTransposeA() ? rowsOf(a) : widthOf(a);
   int64_t n = int64_t(getN());
+  if (getPacked() &&
+      bool(getOperandType()) != !cast<ShapedType>(getB().getType()).getElementType().isF32())
+    return emitOpError("expected packed b of the type that the operands are rounded to, but got ")
+           << getB().getType();
   if (n < 1)
     return emitOpError("expected n of at least 1, but got ") << n;
   if (failed(verifyB(*this, depth, n)))

@@ -9,7 +9,7 @@ using namespace memformer::kernel;
 LogicalResult LayerNormOp::verify() {
   Type input = getInput().getType();
   return success(
-      succeeded(verifySinglePrecision(*this)) &&
+      succeeded(verifyStorage(*this)) &&
       succeeded(verifyShape(*this, "scale", getScale().getType(), {widthOf(input)})) &&
       succeeded(verifyShape(*this, "shift", getShift().getType(), {widthOf(input)})) &&
       succeeded(verifyShape(*this, "the result", getResult().getType(), shapeOf(input))));
@@ -17,7 +17,7 @@ LogicalResult LayerNormOp::verify() {
 
 LogicalResult LayerNormGradientOp::verify() {
   Type input = getInput().getType();
-  if (failed(verifySinglePrecision(*this)) ||
+  if (failed(verifyStorage(*this)) ||
       failed(verifyShape(*this, "the gradient", getGradient().getType(), shapeOf(input))) ||
       failed(verifyShape(*this, "scale", getScale().getType(), {widthOf(input)})))
     return failure();
@@ -53,14 +53,14 @@ static LogicalResult verifyBias(Operation *op, Value bias, Type input) {
 LogicalResult NormalizeOp::verify() {
   Type input = getInput().getType();
   return success(
-      succeeded(verifySinglePrecision(*this)) && succeeded(verifyBias(*this, getBias(), input)) &&
+      succeeded(verifyStorage(*this)) && succeeded(verifyBias(*this, getBias(), input)) &&
       succeeded(verifyShape(*this, "the result", getResult().getType(), shapeOf(input))));
 }
 
 LogicalResult NormalizeGradientOp::verify() {
   Type input = getInput().getType();
   return success(
-      succeeded(verifySinglePrecision(*this)) && succeeded(verifyBias(*this, getBias(), input)) &&
+      succeeded(verifyStorage(*this)) && succeeded(verifyBias(*this, getBias(), input)) &&
       succeeded(verifyShape(*this, "the gradient", getGradient().getType(), shapeOf(input))) &&
       succeeded(verifyShape(*this, "the result", getResult().getType(), shapeOf(input))));
 }
@@ -74,7 +74,7 @@ static FailureOr<ArrayRef<int64_t>> leadingShape(Operation *op, Type type) {
 }
 
 LogicalResult CrossEntropyOp::verify() {
-  if (failed(verifySinglePrecision(*this)))
+  if (failed(verifyStorage(*this)))
     return failure();
   FailureOr<ArrayRef<int64_t>> rows = leadingShape(*this, getLogits().getType());
   return success(succeeded(rows) &&
@@ -84,7 +84,7 @@ LogicalResult CrossEntropyOp::verify() {
 }
 
 LogicalResult CrossEntropyGradientOp::verify() {
-  if (failed(verifySinglePrecision(*this)))
+  if (failed(verifyStorage(*this)))
     return failure();
   Type logits = getLogits().getType();
   FailureOr<ArrayRef<int64_t>> rows = leadingShape(*this, logits);
@@ -100,7 +100,7 @@ LogicalResult CrossEntropyGradientOp::verify() {
 }
 
 LogicalResult ArgmaxOp::verify() {
-  if (failed(verifySinglePrecision(*this)))
+  if (failed(verifyStorage(*this)))
     return failure();
   FailureOr<ArrayRef<int64_t>> rows = leadingShape(*this, getInput().getType());
   return success(succeeded(rows) &&

@@ -2,6 +2,7 @@
 
 #include "dialect/kernel/Shapes.h"
 #include "dialect/kernel/KernelDialect.h"
+#include "dialect/kernel/Storage.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -32,10 +33,28 @@ bool isLeading(ArrayRef<int64_t> inner, ArrayRef<int64_t> outer) {
   return inner.size() <= outer.size() && outer.take_front(inner.size()) == inner;
 }
 
-LogicalResult verifySinglePrecision(Operation *op) {
-  for (Type type : llvm::concat<const Type>(op->getOperandTypes(), op->getResultTypes()))
-    if (cast<ShapedType>(type).getElementType().isF64())
-      return op->emitOpError("expected tensors of f32, but got ") << type;
+Type computedType(Type stored) {
+  Type element = cast<ShapedType>(stored).getElementType();
+  return element.isBF16() ? Float32Type::get(element.getContext()) : element;
+}
+
+LogicalResult verifyStorage(Operation *op) {
+  auto verify = [&](Type type, Type narrow) -> LogicalResult {
+    Type element = cast<ShapedType>(type).getElementType();
+    if (element.isF32() || element.isInteger() || (narrow && element == narrow))
+      return success();
+    InFlightDiagnostic diagnostic = op->emitOpError("expected a tensor of f32");
+    if (narrow)
+      diagnostic << " or " << narrow;
+    return diagnostic << ", but got " << type;
+  };
+  for (OpOperand &operand : op->getOpOperands())
+    if (failed(verify(operand.get().getType(), narrowTypeOf(operand))))
+      return failure();
+  for (OpResult result : op->getResults())
+    if (failed(verify(result.getType(),
+                      mayBeNarrow(result) ? BFloat16Type::get(op->getContext()) : Type())))
+      return failure();
   return success();
 }
 
@@ -61,7 +80,7 @@ static LogicalResult verifyExtras(Operation *op, const RegionShape &expected,
            << expected.extras.size() << " extra operands, but got " << expected.indexing.size();
   for (auto [index, extra] : llvm::enumerate(expected.extras)) {
     ArrayRef<int64_t> shape = shapeOf(extra.getType());
-    Type element = cast<ShapedType>(extra.getType()).getElementType();
+    Type element = computedType(extra.getType());
     auto indexing = symbolizeOperandIndexing(expected.indexing[index]);
     if (!indexing)
       return op->emitOpError("expected the indexing of extra operand ")

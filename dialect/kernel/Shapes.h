@@ -19,8 +19,11 @@ llvm::ArrayRef<int64_t> shapeOf(mlir::Type type);
 bool isTrailing(llvm::ArrayRef<int64_t> inner, llvm::ArrayRef<int64_t> outer);
 bool isLeading(llvm::ArrayRef<int64_t> inner, llvm::ArrayRef<int64_t> outer);
 
-/// Kernels compute in f32.
-mlir::LogicalResult verifySinglePrecision(mlir::Operation *op);
+/// Kernels compute in f32: whatever may be stored in a narrower type is read and written as f32,
+/// and everything else is f32 or i32.
+mlir::LogicalResult verifyStorage(mlir::Operation *op);
+/// The type of an entry in registers and regions: f32 for what is stored narrower.
+mlir::Type computedType(mlir::Type stored);
 
 /// `type` must have the shape of `expected` (a name for the message says of what).
 mlir::LogicalResult verifyShape(mlir::Operation *op, llvm::StringRef what, mlir::Type type,

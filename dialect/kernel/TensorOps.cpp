@@ -7,7 +7,7 @@ using namespace mlir;
 using namespace memformer::kernel;
 
 LogicalResult MapOp::verify() {
-  if (failed(verifySinglePrecision(*this)))
+  if (failed(verifyStorage(*this)))
     return failure();
   if (getNumResults() == 0)
     return emitOpError("expected a result");
@@ -18,13 +18,13 @@ LogicalResult MapOp::verify() {
   for (Value result : getResults()) {
     if (failed(verifyShape(*this, "all results", result.getType(), region.shape)))
       return failure();
-    region.yields.push_back(cast<ShapedType>(result.getType()).getElementType());
+    region.yields.push_back(computedType(result.getType()));
   }
   return verifyRegion(*this, getBody(), region);
 }
 
 LogicalResult ReduceOp::verify() {
-  if (failed(verifySinglePrecision(*this)))
+  if (failed(verifyStorage(*this)))
     return failure();
   if (bool(getResult()) == bool(getAccumulate()))
     return emitOpError("expected either a result or a gradient buffer to add to");
@@ -48,7 +48,7 @@ LogicalResult ReduceOp::verify() {
 }
 
 LogicalResult GatherOp::verify() {
-  if (failed(verifySinglePrecision(*this)))
+  if (failed(verifyStorage(*this)))
     return failure();
   if (shapeOf(getTable().getType()).size() != 2)
     return emitOpError("expected a table [V, d], but got ") << getTable().getType();
@@ -69,7 +69,7 @@ LogicalResult GatherOp::verify() {
 }
 
 LogicalResult ScatterAddOp::verify() {
-  if (failed(verifySinglePrecision(*this)))
+  if (failed(verifyStorage(*this)))
     return failure();
   if (bool(getResult()) == bool(getAccumulate()))
     return emitOpError("expected either a result or a gradient buffer to add to");
@@ -83,7 +83,7 @@ LogicalResult ScatterAddOp::verify() {
 }
 
 LogicalResult ConcatOp::verify() {
-  if (failed(verifySinglePrecision(*this)))
+  if (failed(verifyStorage(*this)))
     return failure();
   ArrayRef<int64_t> lhs = shapeOf(getLhs().getType()), rhs = shapeOf(getRhs().getType());
   int64_t axis = int64_t(getAxis());
@@ -99,7 +99,7 @@ LogicalResult ConcatOp::verify() {
 }
 
 LogicalResult SliceOp::verify() {
-  if (failed(verifySinglePrecision(*this)))
+  if (failed(verifyStorage(*this)))
     return failure();
   ArrayRef<int64_t> input = shapeOf(getInput().getType()), result = shapeOf(getResult().getType());
   int64_t axis = int64_t(getAxis()), offset = int64_t(getOffset());
@@ -119,7 +119,7 @@ LogicalResult SliceOp::verify() {
 }
 
 LogicalResult SquaredNormOp::verify() {
-  if (failed(verifySinglePrecision(*this)))
+  if (failed(verifyStorage(*this)))
     return failure();
   ArrayRef<int64_t> result = shapeOf(getResult().getType());
   if (result.size() != 1 || result[0] < 1)
@@ -128,7 +128,7 @@ LogicalResult SquaredNormOp::verify() {
 }
 
 LogicalResult AdamWOp::verify() {
-  if (failed(verifySinglePrecision(*this)))
+  if (failed(verifyStorage(*this)))
     return failure();
   ArrayRef<int64_t> shape = shapeOf(getParameters().getType());
   return success(

@@ -26,7 +26,7 @@ static kernel::GemmOp normalizeIn(kernel::GemmOp gemm, kernel::LayerNormOp norm,
   auto fused = kernel::GemmOp::create(
       builder, gemm.getLoc(), types, norm.getInput(), gemm.getB(), norm.getScale(), norm.getShift(),
       gemm.getExtras(), gemm.getN(), /*transpose_a=*/false, gemm.getPacked(), store,
-      norm.getEpsilon(), gemm.getIndexing(), gemm.getAccumulateAttr());
+      norm.getEpsilon(), gemm.getIndexing(), gemm.getAccumulateAttr(), gemm.getOperandTypeAttr());
   fused.getEpilogue().takeBody(gemm.getEpilogue());
   for (auto [before, after] : llvm::zip(gemm->getResults(), fused->getResults()))
     before.replaceAllUsesWith(after);

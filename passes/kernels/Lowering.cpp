@@ -108,7 +108,7 @@ void KernelLowering::lowerAccumulate(AccumulateOp op) {
   }
   // Any other value: a sum over no dimensions.
   kernel::ReduceOp::create(builder, location, Type(), op.getValue(), entriesOf(op.getValue()),
-                           op.getParamAttr());
+                           op.getParamAttr(), TypeAttr());
 }
 
 void KernelLowering::lowerConstant(arith::ConstantOp op, DenseElementsAttr value) {

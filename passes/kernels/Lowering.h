@@ -18,6 +18,8 @@ struct LoweringOptions {
   int64_t panelWidth = 16;
   /// Rows whose sums one workgroup of a layer norm's gradient adds up.
   int64_t rowBlock = 64;
+  /// The type to which products round their operands; null: they multiply f32.
+  mlir::TypeAttr operandType;
 };
 
 /// Replaces the ops of a function by kernels, in program order.

@@ -16,6 +16,9 @@ void KernelLowering::lowerLinear(LinearOp op) {
   int64_t depth = op.getTransposed() ? weight[0] : weight[1];
   int64_t panels = (n + options.panelWidth - 1) / options.panelWidth;
   auto packed = RankedTensorType::get({panels, depth, options.panelWidth}, builder.getF32Type());
+  if (options.operandType) // pairs of rows side by side
+    packed = RankedTensorType::get({panels, (depth + 1) / 2, options.panelWidth, 2},
+                                   options.operandType.getValue());
   Value b = kernel::PackOp::create(builder, location, packed, op.getWeight(), !op.getTransposed());
 
   SmallVector<Value> extras;
@@ -27,7 +30,7 @@ void KernelLowering::lowerLinear(LinearOp op) {
   auto gemm = kernel::GemmOp::create(builder, location, op->getResultTypes(), op.getInput(), b,
                                      Value(), Value(), extras, uint64_t(n), /*transpose_a=*/false,
                                      /*packed=*/true, /*store_normalized=*/false, APFloat(1e-5),
-                                     indexing, FlatSymbolRefAttr());
+                                     indexing, FlatSymbolRefAttr(), options.operandType);
   SmallVector<Type> extraTypes(extras.size(), builder.getF32Type());
   buildEpilogue(gemm.getEpilogue(), extraTypes, [&](OpBuilder &builder, Block &block) -> Value {
     if (extras.empty())
@@ -41,10 +44,11 @@ void KernelLowering::lowerWeightGradient(WeightGradientOp op) {
   // dW [out, in] = gᵀ x: A is g by columns, B is x by rows.
   auto build = [this, op](TypeRange results, FlatSymbolRefAttr accumulate) mutable {
     int64_t n = typeOf(op.getInput()).getShape().back();
-    auto gemm = kernel::GemmOp::create(
-        builder, location, results, op.getGradient(), op.getInput(), Value(), Value(), ValueRange{},
-        uint64_t(n), /*transpose_a=*/true, /*packed=*/false,
-        /*store_normalized=*/false, APFloat(1e-5), ArrayRef<int32_t>{}, accumulate);
+    auto gemm = kernel::GemmOp::create(builder, location, results, op.getGradient(), op.getInput(),
+                                       Value(), Value(), ValueRange{}, uint64_t(n),
+                                       /*transpose_a=*/true, /*packed=*/false,
+                                       /*store_normalized=*/false, APFloat(1e-5),
+                                       ArrayRef<int32_t>{}, accumulate, options.operandType);
     buildEpilogue(gemm.getEpilogue(), {});
     return gemm;
   };
@@ -54,9 +58,14 @@ void KernelLowering::lowerWeightGradient(WeightGradientOp op) {
 }
 
 void KernelLowering::lowerSumLeading(SumLeadingOp op) {
-  auto build = [this, op](Type result, FlatSymbolRefAttr accumulate) mutable {
+  // The gradient of a bias adds what the products of the same linear layer multiply: alike rounded,
+  // it can be stored so.
+  bool isFactor = llvm::any_of(op.getInput().getUsers(), llvm::IsaPred<WeightGradientOp>);
+  TypeAttr operandType = isFactor ? options.operandType : TypeAttr();
+  auto build = [this, op, operandType](Type result, FlatSymbolRefAttr accumulate) mutable {
     return kernel::ReduceOp::create(builder, location, result, op.getInput(),
-                                    uint64_t(typeOf(op.getResult()).getNumElements()), accumulate);
+                                    uint64_t(typeOf(op.getResult()).getNumElements()), accumulate,
+                                    operandType);
   };
   define(
       op.getResult(), [build](FlatSymbolRefAttr param) mutable { build({}, param); },
@@ -101,7 +110,8 @@ void KernelLowering::lowerLayerNormGradient(LayerNormGradientOp op) {
         kernel::SliceOp::create(builder, location, half, gradient.getResults().back(),
                                 /*position=*/Value(), /*axis=*/1, /*offset=*/uint64_t(place));
     auto build = [this, sums, width](Type type, FlatSymbolRefAttr accumulate) {
-      return kernel::ReduceOp::create(builder, location, type, sums, uint64_t(width), accumulate);
+      return kernel::ReduceOp::create(builder, location, type, sums, uint64_t(width), accumulate,
+                                      TypeAttr());
     };
     define(
         result, [build](FlatSymbolRefAttr param) { build({}, param); },

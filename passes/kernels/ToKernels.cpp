@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "passes/Passes.h"
 #include "passes/kernels/Lowering.h"
+#include "passes/schedule/Roles.h"
 
 namespace memformer {
 
@@ -20,13 +21,30 @@ namespace {
 struct ToKernelsPass : memformer::impl::ToKernelsPassBase<ToKernelsPass> {
   using ToKernelsPassBase::ToKernelsPassBase;
 
+  // From the module's precision; null for f32.
+  FailureOr<TypeAttr> getOperandType() {
+    Attribute precision = getOperation()->getAttr(precisionAttribute);
+    if (!precision)
+      return TypeAttr();
+    auto type = dyn_cast<TypeAttr>(precision);
+    if (type && type.getValue().isF32())
+      return TypeAttr();
+    if (type && type.getValue().isBF16())
+      return type;
+    return getOperation().emitError("expected ")
+           << precisionAttribute << " to be f32 or bf16, but got " << precision;
+  }
+
   void runOnOperation() override {
     if (panelWidth < 1 || rowBlock < 1) {
       getOperation().emitError("expected panel-width and row-block of at least 1, but got ")
           << panelWidth << " and " << rowBlock;
       return signalPassFailure();
     }
-    LoweringOptions options{panelWidth, rowBlock};
+    FailureOr<TypeAttr> operandType = getOperandType();
+    if (failed(operandType))
+      return signalPassFailure();
+    LoweringOptions options{panelWidth, rowBlock, *operandType};
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       if (function.isExternal() || !function.getBody().hasOneBlock()) {
         function.emitOpError("expected a body of one block");

@@ -1,0 +1,34 @@
+// Products of bf16: the register tile on pairs of entries, and how pairs are made.
+
+#ifndef MEMFORMER_CODEGEN_HOST_PAIRGEMM_H
+#define MEMFORMER_CODEGEN_HOST_PAIRGEMM_H
+
+#include "codegen/host/TileGemm.h"
+
+namespace memformer::host {
+
+// Factors lie in memory as bf16, the entries of two consecutive k side by side. A matrix of pairs
+// is a `Matrix` whose strides count entries, and whose rows (of B) or columns (of A) are pairs:
+// pair (i, k/2) of A begins at `offset + i · rowStride + k/2 · columnStride`, the pairs (k/2, j) of
+// B at `offset + k/2 · rowStride + 2 j`.
+
+/// Memory of the kernel's own for entries of bf16, 64-byte aligned.
+mlir::Value scratchOfPairs(Emit &e, int64_t entries);
+
+/// As `emitTile`, over `pairs` pairs. Each entry is one chain in ascending k, begun at zero: two
+/// products at a time where the CPU has an instruction for that, else one after the other.
+llvm::SmallVector<mlir::Value> emitPairTile(Emit &e, int64_t rows, const Strip &strip,
+                                            const Matrix &a, const Matrix &b, mlir::Value pairs,
+                                            int64_t loaded);
+
+/// One vector of pairs: `low` (of k) and `high` (of k + 1), each as `Emit::roundToHigh` gives them.
+void storePairs(Emit &e, mlir::Value low, mlir::Value high, mlir::Value buffer, mlir::Value offset);
+
+/// Rows [k, k + depth) of `from` in pairs: columns [begin, end), whatever vector they end in, to
+/// places from 0 on of the pairs `to`. A last row without a partner is paired with zeros.
+void copyInPairs(Emit &e, const Matrix &from, mlir::Value k, mlir::Value depth, mlir::Value begin,
+                 mlir::Value end, const Matrix &to);
+
+} // namespace memformer::host
+
+#endif

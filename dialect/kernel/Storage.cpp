@@ -1,0 +1,33 @@
+// Which values may be stored in a narrower type than kernels compute in.
+
+#include "dialect/kernel/Storage.h"
+
+#include "dialect/kernel/KernelDialect.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace memformer::kernel {
+
+Type narrowTypeOf(OpOperand &operand) {
+  Operation *op = operand.getOwner();
+  if (auto gemm = dyn_cast<GemmOp>(op)) {
+    bool isFactor = operand.getOperandNumber() == 1 ||
+                    (operand.getOperandNumber() == 0 && !gemm.getScale()); // normalised in f32
+    return isFactor ? gemm.getOperandType().value_or(Type()) : Type();
+  }
+  if (auto reduce = dyn_cast<ReduceOp>(op))
+    return reduce.getOperandType().value_or(Type());
+  return {};
+}
+
+bool mayBeNarrow(OpResult result) {
+  Operation *op = result.getOwner();
+  if (isa<MapOp>(op))
+    return isa<FloatType>(cast<ShapedType>(result.getType()).getElementType());
+  if (isa<LayerNormGradientOp>(op))
+    return result.getResultNumber() + 1 < op->getNumResults(); // not the partial sums
+  return isa<GemmOp, PackOp, LayerNormOp, GatherOp, CrossEntropyGradientOp>(op);
+}
+
+} // namespace memformer::kernel
