@@ -274,6 +274,8 @@ void MemformerBuilder::buildSegment(Region &region) {
 
 OwningOpRef<ModuleOp> MemformerBuilder::build() {
   module = ModuleOp::create(location);
+  if (model.precision == "bf16")
+    module->setAttr(precisionAttribute, TypeAttr::get(builder.getBF16Type()));
   builder.setInsertionPointToEnd(module.getBody());
   SmallVector<StringRef> states, inputs = {"encoder_tokens", "decoder_tokens", "targets"},
                                  outputs = {"logits"};

@@ -22,7 +22,7 @@ void readModel(TableReader &reader, ModelSettings &model) {
   for (std::string_view key :
        {"vocab", "d_model", "heads", "d_ff", "encoder_layers", "decoder_layers", "segment"})
     reader.require(key);
-  size_t kind = 0, activation = 0, norm = 0;
+  size_t kind = 0, activation = 0, norm = 0, precision = 0;
   reader.choice("kind", kind, {"memformer"});
   reader.integer("vocab", model.vocab, 1, std::numeric_limits<int32_t>::max() - 1);
   reader.integer("d_model", model.width, 1, mostWidth);
@@ -36,6 +36,8 @@ void readModel(TableReader &reader, ModelSettings &model) {
   reader.choice("norm", norm, {"pre", "post"});
   reader.number("dropout", model.dropout, 0, 1, ")");
   reader.boolean("tie_embeddings", model.tieEmbeddings);
+  reader.choice("precision", precision, {"f32", "bf16"});
+  model.precision = precision == 0 ? "f32" : "bf16";
   model.activation = activation == 0 ? "gelu" : "relu";
   model.postNorm = norm == 1;
   if (model.width > 0 && model.heads > 0 && model.width % model.heads != 0)

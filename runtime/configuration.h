@@ -25,6 +25,7 @@ struct ModelSettings {
   bool postNorm = false;           // norm = "post"
   double dropout = 0.0;            // in [0, 1)
   bool tieEmbeddings = false;
+  std::string precision = "f32"; // "f32" or "bf16": the type of what matrix products multiply
 };
 
 /// [memory]: the slots and how they are written. No slots: no memory at all.

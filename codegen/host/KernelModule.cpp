@@ -37,9 +37,13 @@ void registerKernelDialects(DialectRegistry &registry) {
   registerLLVMDialectTranslation(registry);
 }
 
+// bf16 lies in memory as i16: what LLVM makes of its own bf16 may call the compiler's library.
 static MemRefType memrefOf(Type type) {
   auto tensor = cast<RankedTensorType>(type);
-  return MemRefType::get(tensor.getShape(), tensor.getElementType());
+  Type element = tensor.getElementType();
+  if (element.isBF16())
+    element = IntegerType::get(element.getContext(), 16);
+  return MemRefType::get(tensor.getShape(), element);
 }
 
 // The gradient buffer that a kernel adds to, as a matrix of its rows; null for none.

@@ -1,6 +1,7 @@
 // Products with few rows: a chain of multiply-adds for each vector of columns, side by side.
 
 #include "codegen/host/MatrixVector.h"
+#include "codegen/host/PairGemm.h"
 #include "codegen/host/Region.h"
 #include "codegen/host/RowNorms.h"
 
@@ -42,7 +43,10 @@ private:
   void normalizeRows(Value isFirst);
   /// The strips first … first + count − 1, the last of which has `columns` columns.
   void emitStrips(Value first, int64_t count, int64_t columns);
+  void roundRows();
+  SmallVector<Value> placesOf(Value first, int64_t count, int64_t rows, int64_t pitch);
   SmallVector<Value> sums(Value first, int64_t count, Value k, Value depth);
+  SmallVector<Value> pairSums(Value first, int64_t count, Value k, Value depth);
   void finish(Value sum, Value row, Value column, int64_t active);
 
   Emit &e;
@@ -81,18 +85,72 @@ void MatrixVectorEmitter::normalizeRows(Value isFirst) {
   });
 }
 
-// Sums over [k, k + depth), each begun at zero: [row][strip][vector].
-SmallVector<Value> MatrixVectorEmitter::sums(Value first, int64_t count, Value k, Value depth) {
-  constexpr int64_t unroll = 4;
-  const int64_t vectors = plan.strip.vectors();
+// Rows of A as bf16, zero where the last pair has no partner.
+void MatrixVectorEmitter::roundRows() {
+  int64_t pitch = padded(plan.k + 1, 2 * e.lanes);
+  Matrix rounded{scratchOfPairs(e, plan.m * pitch), zero, pitch, 1};
+  e.loop(zero, e.index(plan.m), 1, [&](Value row) {
+    e.columns(plan.k, [&](Value column, int64_t active) {
+      rounded.store(e, a.load(e, row, column, active), row, column, active);
+    });
+    if (plan.k % 2 != 0)
+      e.storeScalar(e.constant(0), rounded.buffer, rounded.from(e, row, e.index(plan.k)).offset);
+  });
+  a = rounded;
+}
+
+// The places of strips in the panels, of which each has `rows` rows of `pitch` entries.
+SmallVector<Value> MatrixVectorEmitter::placesOf(Value first, int64_t count, int64_t rows,
+                                                 int64_t pitch) {
   const int64_t stripsOfPanel = plan.panel / plan.strip.columns;
   SmallVector<Value> offsets;
   for (int64_t s = 0; s < count; ++s) {
     Value strip = e.addIndex(first, s);
-    Value panel = e.mulIndex(e.divIndex(strip, stripsOfPanel), plan.k * plan.panel);
-    Value column = e.mulIndex(e.remIndex(strip, stripsOfPanel), plan.strip.columns);
+    Value panel = e.mulIndex(e.divIndex(strip, stripsOfPanel), rows * pitch);
+    Value column =
+        e.mulIndex(e.remIndex(strip, stripsOfPanel), plan.strip.columns * (pitch / plan.panel));
     offsets.push_back(e.addIndex(panel, column));
   }
+  return offsets;
+}
+
+// As `sums`, with factors of bf16.
+SmallVector<Value> MatrixVectorEmitter::pairSums(Value first, int64_t count, Value k, Value depth) {
+  const int64_t vectors = plan.strip.vectors(), pitch = plan.panel * 2;
+  SmallVector<Value> offsets = placesOf(first, count, (plan.k + 1) / 2, pitch);
+  auto step = [&](Value pair, MutableArrayRef<Value> sums) {
+    SmallVector<PairFactor> entries;
+    for (int64_t row = 0; row < plan.m; ++row)
+      entries.push_back(
+          repeatPair(e, a.buffer, a.from(e, e.index(row), e.mulIndex(pair, 2)).offset));
+    for (auto [s, offset] : llvm::enumerate(offsets)) {
+      Value from = e.addIndex(offset, e.mulIndex(pair, pitch));
+      for (int64_t v = 0; v < vectors; ++v) {
+        PairFactor columns = loadPairs(e, b, e.addIndex(from, 2 * v * e.lanes),
+                                       std::min(e.lanes, plan.strip.columns - v * e.lanes));
+        for (int64_t row = 0; row < plan.m; ++row) {
+          Value &sum = sums[size_t((row * count + int64_t(s)) * vectors + v)];
+          sum = addProducts(e, entries[size_t(row)], columns, sum);
+        }
+      }
+    }
+  };
+  Emit::Carried carried(plan.m * count * vectors, e.splat(0));
+  Value begin = e.divIndex(k, 2), end = e.divIndex(e.addIndex(e.addIndex(k, depth), 1), 2);
+  return e.loop(begin, end, 1, carried, [&](Value pair, ValueRange sums) {
+    Emit::Carried next(sums);
+    step(pair, next);
+    return next;
+  });
+}
+
+// Sums over [k, k + depth), each begun at zero: [row][strip][vector].
+SmallVector<Value> MatrixVectorEmitter::sums(Value first, int64_t count, Value k, Value depth) {
+  if (plan.inPairs)
+    return pairSums(first, count, k, depth);
+  constexpr int64_t unroll = 4;
+  const int64_t vectors = plan.strip.vectors();
+  SmallVector<Value> offsets = placesOf(first, count, plan.k, plan.panel);
   auto step = [&](Value at, int64_t ahead, MutableArrayRef<Value> sums) {
     Value depthOfB = e.addIndex(e.mulIndex(at, plan.panel), ahead * plan.panel);
     SmallVector<Value> entries;
@@ -185,7 +243,7 @@ FailureOr<int64_t> MatrixVectorEmitter::emit() {
   const int64_t rest = plan.strips() - groups * together;
   // Rows are normalised by each workgroup: fewer of them then.
   const int64_t least = plan.normalized ? 4 * bytesOfWorkgroup : bytesOfWorkgroup;
-  int64_t grid = std::clamp<int64_t>(plan.k * plan.n * int64_t(sizeof(float)) / least, 1,
+  int64_t grid = std::clamp<int64_t>(plan.k * plan.n * int64_t(plan.inPairs ? 2 : 4) / least, 1,
                                      std::max<int64_t>(groups, 1));
   const int64_t perWorkgroup = (groups + grid - 1) / grid;
   grid = perWorkgroup ? (groups + perWorkgroup - 1) / perWorkgroup : 1;
@@ -203,6 +261,8 @@ FailureOr<int64_t> MatrixVectorEmitter::emit() {
   scratch = e.scratch({plan.m * together * padded(plan.strip.columns, e.lanes)});
   if (plan.normalized)
     normalizeRows(isWorkgroup(0));
+  if (plan.inPairs && (plan.normalized || !plan.pairsInPlace))
+    roundRows();
   e.loop(first, last, 1, [&](Value group) {
     emitStrips(e.mulIndex(group, together), together, plan.strip.columns);
   });
@@ -219,7 +279,7 @@ FailureOr<int64_t> MatrixVectorEmitter::emit() {
 } // namespace
 
 bool isMatrixVector(const GemmPlan &plan, const HostTarget &target) {
-  return plan.packed && !plan.transposeA && !plan.inPairs &&
+  return plan.packed && !plan.transposeA &&
          plan.m * plan.strip.vectors() + 3 <= target.vectorRegisters && plan.m <= mostVectorRows;
 }
 

@@ -35,7 +35,7 @@ Value Emit::roundToHigh(Value x) {
 }
 
 Value Emit::loadedToHigh(Value x, Value memref) {
-  if (cast<MemRefType>(memref.getType()).getElementType().isBF16())
+  if (cast<MemRefType>(memref.getType()).getElementType().isInteger(16))
     return arith::BitcastOp::create(b, loc, like(x, b.getI32Type()), x);
   return roundToHigh(x);
 }
@@ -47,13 +47,11 @@ Value Emit::rounded(Value x) {
 Value Emit::narrow(Value x) {
   Value high = roundToHigh(x);
   Value shifted = arith::ShRUIOp::create(b, loc, high, integer(*this, high, 16));
-  Value half = arith::TruncIOp::create(b, loc, like(x, b.getI16Type()), shifted);
-  return arith::BitcastOp::create(b, loc, like(x, b.getBF16Type()), half);
+  return arith::TruncIOp::create(b, loc, like(x, b.getI16Type()), shifted);
 }
 
 Value Emit::widen(Value x) {
-  Value half = arith::BitcastOp::create(b, loc, like(x, b.getI16Type()), x);
-  Value bits = arith::ExtUIOp::create(b, loc, like(x, b.getI32Type()), half);
+  Value bits = arith::ExtUIOp::create(b, loc, like(x, b.getI32Type()), x);
   Value high = arith::ShLIOp::create(b, loc, bits, integer(*this, bits, 16));
   return arith::BitcastOp::create(b, loc, like(x, b.getF32Type()), high);
 }

@@ -13,92 +13,78 @@ using namespace mlir;
 namespace memformer::host {
 
 static VectorType pairsOf(Emit &e, int64_t count) {
-  return VectorType::get({2 * count}, e.b.getBF16Type());
+  return VectorType::get({2 * count}, e.b.getI16Type());
 }
 
 Value scratchOfPairs(Emit &e, int64_t entries) {
-  return memref::AllocaOp::create(e.b, e.loc, MemRefType::get({entries}, e.b.getBF16Type()),
+  return memref::AllocaOp::create(e.b, e.loc, MemRefType::get({entries}, e.b.getI16Type()),
                                   e.b.getI64IntegerAttr(64));
 }
 
-namespace {
+// Two products at a time, in one instruction.
+static bool hasPairProduct(const HostTarget &target) {
+  return target.lanes == 16 && llvm::is_contained(target.features, "avx512bf16");
+}
 
-/// A vector of pairs as the target multiplies it: itself, or its two halves as f32.
-struct Factor {
-  Value pairs;
-  Value low, high;
-};
+static PairFactor factorOf(Emit &e, Value pairs) {
+  if (hasPairProduct(e.target))
+    return {pairs, {}, {}};
+  Value bits = vector::BitCastOp::create(e.b, e.loc, e.vector(e.b.getI32Type()), pairs);
+  Value low = arith::ShLIOp::create(e.b, e.loc, bits, e.splatInt(16));
+  Value high = arith::AndIOp::create(e.b, e.loc, bits, e.splatInt(int32_t(0xffff0000)));
+  auto toFloat = [&](Value x) { return arith::BitcastOp::create(e.b, e.loc, e.floats(), x); };
+  return {{}, toFloat(low), toFloat(high)};
+}
 
-class PairProducts {
-public:
-  explicit PairProducts(Emit &e)
-      : e(e), native(llvm::is_contained(e.target.features, "avx512bf16") && e.lanes == 16) {}
-
-  Factor factor(Value pairs) const {
-    if (native)
-      return {pairs, {}, {}};
-    Value bits = vector::BitCastOp::create(e.b, e.loc, e.vector(e.b.getI32Type()), pairs);
-    Value low = arith::ShLIOp::create(e.b, e.loc, bits, e.splatInt(16));
-    Value high = arith::AndIOp::create(e.b, e.loc, bits, e.splatInt(int32_t(0xffff0000)));
-    auto toFloat = [&](Value x) { return arith::BitcastOp::create(e.b, e.loc, e.floats(), x); };
-    return {{}, toFloat(low), toFloat(high)};
+Value addProducts(Emit &e, const PairFactor &a, const PairFactor &b, Value sum) {
+  if (hasPairProduct(e.target)) {
+    auto type = VectorType::get({2 * e.lanes}, e.b.getBF16Type());
+    auto pairs = [&](Value x) { return vector::BitCastOp::create(e.b, e.loc, type, x); };
+    return x86vector::DotBF16Op::create(e.b, e.loc, e.floats(), sum, pairs(a.pairs),
+                                        pairs(b.pairs));
   }
+  return e.fma(a.high, b.high, e.fma(a.low, b.low, sum));
+}
 
-  /// sum + a · b of both entries of each pair.
-  Value add(const Factor &a, const Factor &b, Value sum) const {
-    if (native)
-      return x86vector::DotBF16Op::create(e.b, e.loc, e.floats(), sum, a.pairs, b.pairs);
-    return e.fma(a.high, b.high, e.fma(a.low, b.low, sum));
-  }
-
-private:
-  Emit &e;
-  bool native;
-};
-
-} // namespace
-
-// The pair at an offset, in every lane.
-static Value repeatPair(Emit &e, Value buffer, Value offset) {
+PairFactor repeatPair(Emit &e, Value buffer, Value offset) {
   Value pair = vector::LoadOp::create(e.b, e.loc, pairsOf(e, 1), buffer, offset);
   Value whole = vector::BitCastOp::create(e.b, e.loc, VectorType::get({1}, e.b.getF32Type()), pair);
   Value scalar = vector::ExtractOp::create(e.b, e.loc, whole, int64_t(0));
-  return vector::BitCastOp::create(e.b, e.loc, pairsOf(e, e.lanes), e.broadcast(scalar));
+  Value lanes = vector::BitCastOp::create(e.b, e.loc, pairsOf(e, e.lanes), e.broadcast(scalar));
+  return factorOf(e, lanes);
 }
 
-static Value loadPairs(Emit &e, Value buffer, Value offset, int64_t active) {
+PairFactor loadPairs(Emit &e, Value buffer, Value offset, int64_t active) {
   VectorType type = pairsOf(e, e.lanes);
   if (active >= e.lanes)
-    return vector::LoadOp::create(e.b, e.loc, type, buffer, offset);
+    return factorOf(e, vector::LoadOp::create(e.b, e.loc, type, buffer, offset));
   SmallVector<bool> lanes(size_t(2 * e.lanes));
   std::fill_n(lanes.begin(), 2 * active, true);
   auto maskType = VectorType::get({2 * e.lanes}, e.b.getI1Type());
   Value mask = arith::ConstantOp::create(e.b, e.loc,
                                          DenseElementsAttr::get(maskType, ArrayRef<bool>(lanes)));
   Value zeros = arith::ConstantOp::create(
-      e.b, e.loc, DenseElementsAttr::get(type, Attribute(e.b.getFloatAttr(e.b.getBF16Type(), 0))));
-  return vector::MaskedLoadOp::create(e.b, e.loc, type, buffer, offset, mask, zeros);
+      e.b, e.loc, DenseElementsAttr::get(type, Attribute(e.b.getI16IntegerAttr(0))));
+  return factorOf(e, vector::MaskedLoadOp::create(e.b, e.loc, type, buffer, offset, mask, zeros));
 }
 
 SmallVector<Value> emitPairTile(Emit &e, int64_t rows, const Strip &strip, const Matrix &a,
                                 const Matrix &b, Value pairs, int64_t loaded) {
   constexpr int64_t unroll = 2;
   const int64_t vectors = strip.vectors();
-  PairProducts products(e);
-
   auto step = [&](Value k, int64_t ahead, MutableArrayRef<Value> sums) {
     Value rowOfB = e.addIndex(b.offset, e.mulIndex(k, b.rowStride));
-    SmallVector<Factor> columns;
+    SmallVector<PairFactor> columns;
     for (int64_t v = 0; v < vectors; ++v)
-      columns.push_back(products.factor(
-          loadPairs(e, b.buffer, e.addIndex(rowOfB, ahead * b.rowStride + 2 * v * e.lanes),
-                    std::min(e.lanes, loaded - v * e.lanes))));
+      columns.push_back(loadPairs(e, b.buffer,
+                                  e.addIndex(rowOfB, ahead * b.rowStride + 2 * v * e.lanes),
+                                  std::min(e.lanes, loaded - v * e.lanes)));
     Value columnOfA = e.addIndex(a.offset, e.mulIndex(k, a.columnStride));
     for (int64_t i = 0; i < rows; ++i) {
       Value at = e.addIndex(columnOfA, ahead * a.columnStride + i * a.rowStride);
-      Factor entry = products.factor(repeatPair(e, a.buffer, at));
+      PairFactor entry = repeatPair(e, a.buffer, at);
       for (int64_t v = 0; v < vectors; ++v)
-        sums[i * vectors + v] = products.add(entry, columns[v], sums[i * vectors + v]);
+        sums[i * vectors + v] = addProducts(e, entry, columns[v], sums[i * vectors + v]);
     }
   };
 
@@ -140,10 +126,10 @@ void copyInPairs(Emit &e, const Matrix &from, Value k, Value depth, Value begin,
       Type element = cast<MemRefType>(from.buffer.getType()).getElementType();
       VectorType type = e.vector(element);
       Value rest = arith::ConstantOp::create(
-          e.b, e.loc, DenseElementsAttr::get(type, Attribute(e.b.getFloatAttr(element, 0))));
+          e.b, e.loc, DenseElementsAttr::get(type, Attribute(e.b.getZeroAttr(element))));
       Value x = vector::MaskedLoadOp::create(e.b, e.loc, type, from.buffer,
                                              from.from(e, row, column).offset, mask, rest);
-      return e.loadedToHigh(element.isBF16() ? e.widen(x) : x, from.buffer);
+      return e.loadedToHigh(element.isInteger(16) ? e.widen(x) : x, from.buffer);
     };
     Value pairs = arith::DivUIOp::create(e.b, e.loc, depth, two);
     e.loop(zero, pairs, 1, [&](Value pair) {

@@ -15,6 +15,18 @@ namespace memformer::host {
 /// Memory of the kernel's own for entries of bf16, 64-byte aligned.
 mlir::Value scratchOfPairs(Emit &e, int64_t entries);
 
+/// A vector of pairs as the CPU multiplies it: itself, or the two entries of each pair as f32.
+struct PairFactor {
+  mlir::Value pairs;
+  mlir::Value low, high;
+};
+/// The pair at an offset, in every lane.
+PairFactor repeatPair(Emit &e, mlir::Value buffer, mlir::Value offset);
+/// The pairs of `lanes` columns, `active` of them in the matrix.
+PairFactor loadPairs(Emit &e, mlir::Value buffer, mlir::Value offset, int64_t active);
+/// sum + a · b of both entries of each pair.
+mlir::Value addProducts(Emit &e, const PairFactor &a, const PairFactor &b, mlir::Value sum);
+
 /// As `emitTile`, over `pairs` pairs. Each entry is one chain in ascending k, begun at zero: two
 /// products at a time where the CPU has an instruction for that, else one after the other.
 llvm::SmallVector<mlir::Value> emitPairTile(Emit &e, int64_t rows, const Strip &strip,

@@ -72,7 +72,7 @@ public:
   /// Uninitialised memory of the kernel's own, 64-byte aligned. Build it outside of loops.
   mlir::Value scratch(llvm::ArrayRef<int64_t> shape);
 
-  // bf16, the high half of an f32.
+  // bf16, the high half of an f32, as i16.
   /// The nearest, ties to even, as i32 whose high half it is and whose low half is zero.
   mlir::Value roundToHigh(mlir::Value x);
   /// What `roundToHigh` gives for an entry that was loaded from `memref`, which may be rounded
@@ -80,7 +80,7 @@ public:
   mlir::Value loadedToHigh(mlir::Value x, mlir::Value memref);
   /// x with the precision of bf16.
   mlir::Value rounded(mlir::Value x);
-  /// f32 → bf16 and back, scalars and vectors.
+  /// f32 → i16 and back, scalars and vectors.
   mlir::Value narrow(mlir::Value x);
   mlir::Value widen(mlir::Value x);
 

@@ -62,7 +62,7 @@ LogicalResult AttentionOp::verify() {
 
 LogicalResult AttentionStepOp::verify() {
   Type query = getQuery().getType(), cache = getKeyCache().getType();
-  if (failed(verifySinglePrecision(*this)) ||
+  if (failed(verifyStorage(*this)) ||
       failed(verifyQueryAndKey(*this, query, cache, int64_t(getHeads()))) ||
       failed(verifyShape(*this, "the position", getPosition().getType(), {})))
     return failure();

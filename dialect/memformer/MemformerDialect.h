@@ -23,4 +23,11 @@
 #define GET_OP_CLASSES
 #include "dialect/memformer/MemformerOps.h.inc"
 
+namespace memformer {
+
+/// Of a model's module: the type in which matrix products multiply, f32 (where absent) or bf16.
+inline constexpr llvm::StringLiteral precisionAttribute = "memformer.precision";
+
+} // namespace memformer
+
 #endif

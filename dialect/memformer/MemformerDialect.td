@@ -15,6 +15,8 @@ def Memformer_Dialect : Dialect {
     A model is a set of parameters (`memformer.param`) and a recurrence (`memformer.recurrence`): typed state in, one segment, typed state out, and a loss.
     Ops work on ranked tensors of static shape; B is the batch, L the tokens of a segment, S the encoder's positions, K the memory slots, d the width, H the
     heads, V the vocabulary. Floating-point tensors are f32 in compiled programs; f64 is accepted everywhere above the kernels, for checks by finite differences.
+
+    A module with `memformer.precision = bf16` is compiled to products that round what they multiply to bf16 and sum in f32 (`-memformer-to-kernels`); its ops stay those of f32.
   }];
   let useDefaultAttributePrinterParser = 1;
   let hasConstantMaterializer = 1;

@@ -20,9 +20,6 @@ inline constexpr llvm::StringLiteral ignoredAttribute = "memformer.ignored";
 /// name.
 inline constexpr llvm::StringLiteral scheduleAttribute = "memformer.schedule";
 
-/// Of a model's module: the type (f32 where absent, or bf16) in which products multiply.
-inline constexpr llvm::StringLiteral precisionAttribute = "memformer.precision";
-
 namespace role {
 inline constexpr llvm::StringLiteral state = "state";
 inline constexpr llvm::StringLiteral input = "input";

@@ -27,7 +27,7 @@ std::string Tensor::type() const {
   std::string text = "tensor<";
   for (int64_t extent : shape)
     text += std::to_string(extent) + "x";
-  return text + (integer ? "i32>" : "f32>");
+  return text + (integer ? "i32>" : narrow ? "bf16>" : "f32>");
 }
 
 Tensor zeros(std::vector<int64_t> shape, bool integer) {
@@ -56,6 +56,23 @@ Tensor uniform(std::vector<int64_t> shape, uint64_t seed, float low, float high)
   return tensor;
 }
 
+float roundToBF16(double x) {
+  float single = float(x);
+  uint32_t bits;
+  std::memcpy(&bits, &single, sizeof(bits));
+  bits += 0x7fff + ((bits >> 16) & 1);
+  bits &= 0xffff0000;
+  std::memcpy(&single, &bits, sizeof(bits));
+  return single;
+}
+
+Tensor narrowed(Tensor tensor) {
+  tensor.narrow = true;
+  for (float &entry : tensor.floats)
+    entry = roundToBF16(entry);
+  return tensor;
+}
+
 Tensor integers(std::vector<int64_t> shape, uint64_t seed, int32_t low, int32_t high) {
   Tensor tensor = zeros(std::move(shape), true);
   for (int32_t &entry : tensor.ints)
@@ -68,7 +85,7 @@ std::vector<std::string> testedCPUs() {
   auto features = llvm::sys::getHostCPUFeatures();
   if (features.lookup("avx512f") && features.lookup("avx512bw") && features.lookup("avx512dq") &&
       features.lookup("avx512vl"))
-    cpus.push_back("x86-64-v4");
+    cpus.push_back(features.lookup("avx512bf16") ? "cooperlake" : "x86-64-v4");
   return cpus;
 }
 
@@ -100,13 +117,17 @@ namespace {
 /// A 64-byte aligned copy of a tensor with a guard before and behind.
 class Buffer {
 public:
-  explicit Buffer(const Tensor &tensor) : bytes(size_t(tensor.entries()) * 4) {
+  explicit Buffer(const Tensor &tensor)
+      : bytes(size_t(tensor.entries()) * (tensor.narrow ? 2 : 4)) {
     size_t rounded = (bytes + 63) / 64 * 64;
     memory.reset(static_cast<uint8_t *>(std::aligned_alloc(64, rounded + 2 * guard)));
     std::memset(memory.get(), 0xa5, rounded + 2 * guard);
     const void *from =
         tensor.integer ? static_cast<const void *>(tensor.ints.data()) : tensor.floats.data();
-    if (bytes)
+    if (tensor.narrow)
+      for (size_t i = 0; i < tensor.floats.size(); ++i)
+        std::memcpy(half(i), reinterpret_cast<const uint8_t *>(&tensor.floats[i]) + 2, 2);
+    else if (bytes)
       std::memcpy(data(), from, bytes);
   }
   void *data() const { return memory.get() + guard; }
@@ -119,12 +140,20 @@ public:
   Tensor read(const Tensor &like) const {
     Tensor tensor = like;
     void *to = like.integer ? static_cast<void *>(tensor.ints.data()) : tensor.floats.data();
-    if (bytes)
+    if (like.narrow)
+      for (size_t i = 0; i < tensor.floats.size(); ++i) {
+        tensor.floats[i] = 0;
+        std::memcpy(reinterpret_cast<uint8_t *>(&tensor.floats[i]) + 2, half(i), 2);
+      }
+    else if (bytes)
       std::memcpy(to, data(), bytes);
     return tensor;
   }
 
 private:
+  // Entry i of bf16: the high half of an f32.
+  uint8_t *half(size_t i) const { return memory.get() + guard + 2 * i; }
+
   static constexpr size_t guard = 256;
   struct Free {
     void operator()(uint8_t *pointer) const { std::free(pointer); }

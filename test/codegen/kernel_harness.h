@@ -13,10 +13,12 @@
 
 namespace memformer::testing {
 
-/// A dense tensor of f32, or of i32 where `integer`.
+/// A dense tensor of f32, or of i32 where `integer`, or of bf16 where `narrow` (`floats` then has
+/// entries of that precision).
 struct Tensor {
   std::vector<int64_t> shape;
   bool integer = false;
+  bool narrow = false;
   std::vector<float> floats;
   std::vector<int32_t> ints;
 
@@ -32,6 +34,10 @@ struct Tensor {
 Tensor zeros(std::vector<int64_t> shape, bool integer = false);
 /// Reproducible entries, uniform in [low, high).
 Tensor uniform(std::vector<int64_t> shape, uint64_t seed, float low = -1, float high = 1);
+/// The nearest number that bf16 has, ties to even.
+float roundToBF16(double x);
+/// The same tensor, of bf16.
+Tensor narrowed(Tensor tensor);
 /// Uniform integers in [low, high).
 Tensor integers(std::vector<int64_t> shape, uint64_t seed, int32_t low, int32_t high);
 

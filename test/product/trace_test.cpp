@@ -131,4 +131,36 @@ TEST_P(TraceWithDropout, HasTheSameBitsUnderEverySchedule) {
 INSTANTIATE_TEST_SUITE_P(Cases, TraceWithDropout,
                          testing::Values("base", "head-one", "projected-post-norm"), testName);
 
+class TraceWithPairs : public Trace {};
+
+// Products of bf16. An entry of a product is off by at most 2⁻⁸ of what is multiplied, which has
+// about the size of the largest entry; sublayers in a row, and segments, add such errors up. (Not of
+// odd-shapes: its relu has inputs within such an error of zero, whose gradients are all or nothing.)
+TEST_P(TraceWithPairs, IsCloseAndHasTheSameBitsUnderEverySchedule) {
+  const std::vector<std::string> precision = {"--set", "model.precision=bf16"};
+  auto expected = readTensors(caseFile("expected.safetensors"));
+  ASSERT_TRUE(expected) << expected.error().message;
+  const Tensors first = trace("mrbp", "1", precision);
+  // A softmax does not see what is added to all keys: the gradient of their bias is zero, and what
+  // is computed of it is rounding alone.
+  Tensors compared = first;
+  for (Tensors *tensors : {&compared, &*expected})
+    std::erase_if(*tensors, [](const auto &entry) { return entry.first.ends_with("key.bias"); });
+  auto difference = compareToExpected(compared, *expected);
+  ASSERT_TRUE(difference) << difference.error().message;
+  fmt::print("worst difference {:.1e} of the largest entry, in {}\n", difference->relative,
+             difference->tensor);
+  EXPECT_GT(difference->relative, tolerance) << "products of f32 are more exact than this";
+  EXPECT_LE(difference->relative, 16 * 0x1p-8) << difference->tensor;
+  for (const char *schedule : {"mrbp", "checkpoint", "bptt"})
+    for (const char *threads : {"1", "2"}) {
+      SCOPED_TRACE(std::string(schedule) + " with threads " + threads);
+      EXPECT_EQ(compareBits(first, trace(schedule, threads, precision)), "");
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, TraceWithPairs,
+                         testing::Values("base", "projected-post-norm", "no-memory", "head-one", "tiny"),
+                         testName);
+
 } // namespace

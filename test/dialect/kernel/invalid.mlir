@@ -138,3 +138,37 @@ func.func @step(%q: tensor<2x1x4xf32>, %c: tensor<2x5x4xf32>, %d: tensor<2x4x4xf
     : (tensor<2x1x4xf32>, tensor<2x1x4xf32>, tensor<2x1x4xf32>, tensor<2x5x4xf32>, tensor<2x4x4xf32>, tensor<i32>) -> (tensor<2x1x4xf32>, tensor<2x5x4xf32>, tensor<2x4x4xf32>)
   return
 }
+
+// -----
+func.func @narrow_operand(%a: tensor<3x4xbf16>, %b: tensor<4x6xf32>) -> tensor<3x6xf32> {
+  // expected-error @below {{expected a tensor of f32, but got 'tensor<3x4xbf16>'}}
+  %c = kernel.gemm %a, %b n 6 : (tensor<3x4xbf16>, tensor<4x6xf32>) -> tensor<3x6xf32> {
+  ^bb0(%x: f32, %i: i32):
+    kernel.yield %x : f32
+  }
+  return %c : tensor<3x6xf32>
+}
+
+// -----
+func.func @panels_of_another_type(%a: tensor<3x4xf32>, %b: tensor<1x4x16xf32>) -> tensor<3x6xf32> {
+  // expected-error @below {{expected packed b of the type that the operands are rounded to, but got 'tensor<1x4x16xf32>'}}
+  %c = kernel.gemm %a, %b n 6 packed operands bf16 : (tensor<3x4xf32>, tensor<1x4x16xf32>) -> tensor<3x6xf32> {
+  ^bb0(%x: f32, %i: i32):
+    kernel.yield %x : f32
+  }
+  return %c : tensor<3x6xf32>
+}
+
+// -----
+func.func @panels_without_pairs(%b: tensor<4x6xf32>) -> tensor<1x4x16xbf16> {
+  // expected-error @below {{expected a matrix and panels [P, ⌈K/2⌉, w, 2], but got 'tensor<4x6xf32>' and 'tensor<1x4x16xbf16>'}}
+  %p = kernel.pack %b : (tensor<4x6xf32>) -> tensor<1x4x16xbf16>
+  return %p : tensor<1x4x16xbf16>
+}
+
+// -----
+func.func @pairs_of_another_depth(%b: tensor<5x6xf32>) -> tensor<1x2x16x2xbf16> {
+  // expected-error @below {{expected the result to have the shape [1, 3, 16, 2], but got [1, 2, 16, 2]}}
+  %p = kernel.pack %b : (tensor<5x6xf32>) -> tensor<1x2x16x2xbf16>
+  return %p : tensor<1x2x16x2xbf16>
+}

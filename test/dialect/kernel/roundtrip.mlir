@@ -111,3 +111,20 @@ func.func @step(%q: tensor<2x1x4xf32>, %c: tensor<2x5x4xf32>, %p: tensor<i32>) -
     : (tensor<2x1x4xf32>, tensor<2x1x4xf32>, tensor<2x1x4xf32>, tensor<2x5x4xf32>, tensor<2x5x4xf32>, tensor<i32>) -> (tensor<2x1x4xf32>, tensor<2x5x4xf32>, tensor<2x5x4xf32>)
   return %o : tensor<2x1x4xf32>
 }
+
+// What is rounded, and what is stored so.
+// CHECK-LABEL: func.func @pairs(
+func.func @pairs(%a: tensor<3x5xf32>, %w: tensor<6x5xf32>, %v: tensor<5xf32>) -> tensor<6xf32> {
+  // CHECK: %[[P:.*]] = kernel.pack %{{.*}} transposed : (tensor<6x5xf32>) -> tensor<1x3x16x2xbf16>
+  %p = kernel.pack %w transposed : (tensor<6x5xf32>) -> tensor<1x3x16x2xbf16>
+  // CHECK: %[[N:.*]] = kernel.layer_norm {{.*}} -> tensor<3x5xbf16>
+  %n = kernel.layer_norm %a, %v, %v {epsilon = 1.0e-5 : f64} : (tensor<3x5xf32>, tensor<5xf32>, tensor<5xf32>) -> tensor<3x5xbf16>
+  // CHECK: %[[C:.*]] = kernel.gemm %[[N]], %[[P]] n 6 packed operands bf16 : (tensor<3x5xbf16>, tensor<1x3x16x2xbf16>) -> tensor<3x6xbf16> {
+  %c = kernel.gemm %n, %p n 6 packed operands bf16 : (tensor<3x5xbf16>, tensor<1x3x16x2xbf16>) -> tensor<3x6xbf16> {
+  ^bb0(%x: f32, %i: i32):
+    kernel.yield %x : f32
+  }
+  // CHECK: kernel.reduce %[[C]] entries 6 operands bf16 : (tensor<3x6xbf16>) -> tensor<6xf32>
+  %s = kernel.reduce %c entries 6 operands bf16 : (tensor<3x6xbf16>) -> tensor<6xf32>
+  return %s : tensor<6xf32>
+}

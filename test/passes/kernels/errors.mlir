@@ -24,3 +24,8 @@ func.func @other(%x: tensor<2xf32>) -> tensor<2xf32> {
 // -----
 // expected-error@+1 {{expected a body of one block}}
 func.func private @external(tensor<2xf32>)
+
+// -----
+// expected-error@+1 {{expected memformer.precision to be f32 or bf16, but got f16}}
+module attributes {memformer.precision = f16} {
+}

@@ -1,0 +1,218 @@
+// Products of bf16 against double loops over rounded entries, and what is stored in bf16.
+
+#include "test/codegen/kernel_harness.h"
+
+#include <algorithm>
+#include <cmath>
+#include <gtest/gtest.h>
+
+using namespace memformer::testing;
+
+namespace {
+
+using Entries = std::vector<double>;
+using Compared = std::vector<std::pair<size_t, Expected>>;
+
+struct Form {
+  const char *name;
+  /// Columns of a packed panel; 0: B by rows.
+  int64_t panel = 0;
+  bool transposed = false, accumulate = false;
+  /// Stored in bf16 already; and the result.
+  bool narrowA = false, narrowB = false, narrowC = false;
+};
+
+struct Size {
+  int64_t m, n, k;
+};
+
+// B [k, n] in panels of pairs, as kernel.pack makes them.
+Tensor packedPairs(const Tensor &b, int64_t width) {
+  int64_t k = b.shape[0], n = b.shape[1], panels = (n + width - 1) / width, pairs = (k + 1) / 2;
+  Tensor result = zeros({panels, pairs, width, 2});
+  for (int64_t p = 0; p < panels; ++p)
+    for (int64_t i = 0; i < k; ++i)
+      for (int64_t j = 0; j < std::min(width, n - p * width); ++j)
+        result.floats[size_t(((p * pairs + i / 2) * width + j) * 2 + i % 2)] =
+            float(b[i * n + p * width + j]);
+  return narrowed(result);
+}
+
+std::string gemm(const Form &form, int64_t n, const std::vector<Tensor> &operands,
+                 const std::vector<Tensor> &results) {
+  return "kernel.gemm %0, %1 n " + std::to_string(n) + (form.transposed ? " transpose_a" : "") +
+         (form.panel ? " packed" : "") + " operands bf16" +
+         (form.accumulate ? " accumulate @p" : "") + " : (" + operands[0].type() + ", " +
+         operands[1].type() + ") -> " + (results.empty() ? "()" : results[0].type()) +
+         " {\n^bb0(%x: f32, %i: i32):\n  kernel.yield %x : f32\n}";
+}
+
+void checkGemm(const Form &form, const Size &s) {
+  Tensor a = uniform(form.transposed ? std::vector{s.k, s.m} : std::vector{s.m, s.k}, 1);
+  Tensor b = uniform({s.k, s.n}, 2), c = zeros({s.m, s.n});
+  c.narrow = form.narrowC;
+  std::vector<Tensor> operands = {form.narrowA ? narrowed(a) : a, form.panel
+                                                                      ? packedPairs(b, form.panel)
+                                                                  : form.narrowB ? narrowed(b)
+                                                                                 : b};
+  std::vector<Tensor> results;
+  std::optional<Tensor> buffer;
+  if (form.accumulate)
+    buffer = uniform({s.m, s.n}, 6);
+  else
+    results.push_back(c);
+  auto expected = [&](const std::vector<Tensor> &) {
+    Expected product;
+    double largest = 0;
+    for (int64_t i = 0; i < s.m; ++i)
+      for (int64_t j = 0; j < s.n; ++j) {
+        double sum = form.accumulate ? (*buffer)[i * s.n + j] : 0, magnitude = std::abs(sum);
+        for (int64_t k = 0; k < s.k; ++k) {
+          double x = double(roundToBF16(form.transposed ? a[k * s.m + i] : a[i * s.k + k])) *
+                     double(roundToBF16(b[k * s.n + j]));
+          sum += x;
+          magnitude += std::abs(x);
+        }
+        largest = std::max(largest, magnitude);
+        product.entries.push_back(sum);
+      }
+    // One chain of at most 512 additions, then one addition for each step of 512 (and two more).
+    product.tolerance = double(std::min<int64_t>(s.k, 512) + s.k / 512 + 4) * roundoff * largest;
+    if (form.narrowC) // half of the distance between 1 and the next bf16
+      product.tolerance += 0x1p-8 * largest;
+    return Compared{{operands.size(), product}};
+  };
+  check({std::string(form.name) + " " + std::to_string(s.m) + "x" + std::to_string(s.n) + "x" +
+             std::to_string(s.k),
+         gemm(form, s.n, operands, results), operands, buffer, results, expected});
+}
+
+class PairGemm : public ::testing::TestWithParam<Form> {};
+
+TEST_P(PairGemm, OddShapes) {
+  for (const Size &size : {Size{1, 1, 1}, Size{1, 1, 2}, Size{2, 3, 5}, Size{1, 70, 131},
+                           Size{17, 33, 31}, Size{29, 97, 64}, Size{5, 70, 1030}, Size{3, 20, 768},
+                           Size{131, 40, 513}, Size{13, 9, 1035}, Size{300, 1, 9}})
+    checkGemm(GetParam(), size);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Forms, PairGemm,
+    ::testing::Values(Form{.name = "rows"}, Form{.name = "packed", .panel = 32},
+                      Form{.name = "wide", .panel = 64, .narrowA = true},
+                      Form{.name = "narrow", .panel = 16, .narrowA = true, .narrowC = true},
+                      Form{.name = "gradient", .transposed = true, .accumulate = true},
+                      Form{.name = "stored",
+                           .transposed = true,
+                           .accumulate = true,
+                           .narrowA = true,
+                           .narrowB = true}),
+    [](const auto &info) { return std::string(info.param.name); });
+
+// A row's bits depend neither on the rows around it, nor on how A is stored or B lies in memory.
+TEST(PairGemmBits, OfARowAreItsOwn) {
+  Tensor a = uniform({37, 701}, 1), b = uniform({701, 50}, 2), one = zeros({1, 701});
+  std::copy_n(a.floats.begin() + 20 * 701, 701, one.floats.begin());
+  auto run = [&](const Form &form, const Tensor &rows, const Tensor &columns,
+                 const std::string &cpu) {
+    Tensor c = zeros({rows.shape[0], 50});
+    auto kernel = Kernel::compile(gemm(form, 50, {rows, columns}, {c}), {rows, columns}, {c}, cpu);
+    return kernel ? kernel->run({rows, columns, c}).back() : c;
+  };
+  for (const std::string &cpu : testedCPUs()) {
+    Tensor all = run({.name = "", .panel = 32}, a, packedPairs(b, 32), cpu);
+    Tensor alone = run({.name = ""}, narrowed(one), narrowed(b), cpu);
+    Tensor vector = run({.name = "", .panel = 32}, one, packedPairs(b, 32), cpu);
+    for (int64_t j = 0; j < 50; ++j) {
+      EXPECT_EQ(all[20 * 50 + j], alone[j]) << "column " << j << " on " << cpu;
+      EXPECT_EQ(all[20 * 50 + j], vector[j]) << "column " << j << " on " << cpu;
+    }
+  }
+}
+
+TEST(PairPack, BothForms) {
+  for (const Size &size : {Size{0, 1, 1}, Size{0, 33, 7}, Size{0, 64, 18}, Size{0, 5, 129}})
+    for (bool transposed : {false, true}) {
+      Tensor b = uniform({size.k, size.n}, 1), input = b;
+      if (transposed) {
+        input = zeros({size.n, size.k});
+        for (int64_t i = 0; i < size.k; ++i)
+          for (int64_t j = 0; j < size.n; ++j)
+            input.floats[size_t(j * size.k + i)] = float(b[i * size.n + j]);
+      }
+      Tensor panels = packedPairs(b, 32), result = panels;
+      std::fill(result.floats.begin(), result.floats.end(), 0.0F);
+      std::string body = std::string("kernel.pack %0") + (transposed ? " transposed" : "") +
+                         " : (" + input.type() + ") -> " + panels.type();
+      check({"pack " + panels.type(),
+             body,
+             {input},
+             std::nullopt,
+             {result},
+             [&](const std::vector<Tensor> &) {
+               return Compared{{1, {Entries(panels.floats.begin(), panels.floats.end()), 0}}};
+             }});
+    }
+}
+
+TEST(PairReduce, AddsRoundedEntries) {
+  for (bool narrow : {false, true})
+    for (int64_t width : {1, 7, 33, 257}) {
+      Tensor input = uniform({19, width}, 1), result = zeros({width});
+      std::vector<Tensor> operands = {narrow ? narrowed(input) : input};
+      std::string body = "kernel.reduce %0 entries " + std::to_string(width) +
+                         " operands bf16 : (" + operands[0].type() + ") -> " + result.type();
+      check({"reduce " + operands[0].type(),
+             body,
+             operands,
+             std::nullopt,
+             {result},
+             [&](const std::vector<Tensor> &) {
+               Entries sums(size_t(width), 0.0);
+               for (int64_t i = 0; i < 19 * width; ++i)
+                 sums[size_t(i % width)] += roundToBF16(input[i]);
+               return Compared{{1, {sums, 19 * 19 * roundoff}}};
+             }});
+    }
+}
+
+// A row kernel's and a map's result, ties and what is not a number among them.
+TEST(NarrowStorage, RoundsToNearestEven) {
+  for (int64_t width : {1, 5, 16, 37}) {
+    Tensor x = uniform({3, width}, 1, -3, 3), y = narrowed(zeros({3, width}));
+    const float ties[] = {1 + 0x1p-8F, 1 + 0x3p-8F, -1 - 0x1p-8F, 3.4e38F, INFINITY, -0.0F};
+    std::copy_n(ties, std::min<size_t>(std::size(ties), x.floats.size()), x.floats.begin());
+    std::string body = "kernel.map %0 trailing : (" + x.type() + ") -> " + y.type() +
+                       " {\n^bb0(%x: f32, %i: i32):\n  kernel.yield %x : f32\n}";
+    for (const std::string &cpu : testedCPUs()) {
+      auto kernel = Kernel::compile(body, {x}, {y}, cpu);
+      ASSERT_TRUE(kernel);
+      Tensor stored = kernel->run({x, y}).back();
+      for (int64_t i = 0; i < x.entries(); ++i)
+        EXPECT_EQ(stored[i], double(roundToBF16(x[i]))) << x[i] << " on " << cpu;
+      Tensor noNumber = x;
+      noNumber.floats[0] = NAN;
+      EXPECT_TRUE(std::isnan(kernel->run({noNumber, y}).back()[0])) << cpu;
+    }
+  }
+}
+
+TEST(NarrowStorage, OfNormalisedRows) {
+  for (int64_t width : {2, 16, 131}) {
+    Tensor x = uniform({5, width}, 1), scale = uniform({width}, 2), shift = uniform({width}, 3);
+    Tensor wide = zeros({5, width}), y = narrowed(wide);
+    auto run = [&](const Tensor &result, const std::string &cpu) {
+      std::string body = "kernel.layer_norm %0, %1, %2 {epsilon = 1.0e-5 : f64} : (" + x.type() +
+                         ", " + scale.type() + ", " + shift.type() + ") -> " + result.type();
+      auto kernel = Kernel::compile(body, {x, scale, shift}, {result}, cpu);
+      return kernel ? kernel->run({x, scale, shift, result}).back() : result;
+    };
+    for (const std::string &cpu : testedCPUs()) {
+      Tensor expected = run(wide, cpu), stored = run(y, cpu);
+      for (int64_t i = 0; i < x.entries(); ++i)
+        EXPECT_EQ(stored[i], double(roundToBF16(expected[i]))) << i << " on " << cpu;
+    }
+  }
+}
+
+} // namespace

@@ -1,0 +1,27 @@
+// RUN: memformer-opt %s -memformer-to-kernels=panel-width=16 | FileCheck %s
+
+// Products round what they multiply, and the gradient of a bias what it adds; other sums do not.
+module attributes {memformer.precision = bf16} {
+memformer.param @w : tensor<5x7xf32> = <uniform, 0.5>
+memformer.param @b : tensor<5xf32> = <uniform, 0.5>
+
+// CHECK-LABEL: func.func @linear(
+// CHECK-SAME: %[[X:.*]]: tensor<2x3x7xf32>, %[[G:.*]]: tensor<2x3x5xf32>
+func.func @linear(%x: tensor<2x3x7xf32>, %g: tensor<2x3x5xf32>) -> (tensor<2x3x5xf32>, tensor<3x7xf32>) {
+  %w = memformer.load_param @w : tensor<5x7xf32>
+  // CHECK: %[[P:.*]] = kernel.pack %{{.*}} transposed : (tensor<5x7xf32>) -> tensor<1x4x16x2xbf16>
+  // CHECK: kernel.gemm %[[X]], %[[P]] n 5 packed operands bf16 : (tensor<2x3x7xf32>, tensor<1x4x16x2xbf16>) -> tensor<2x3x5xf32>
+  %y = memformer.linear %x, %w : (tensor<2x3x7xf32>, tensor<5x7xf32>) -> tensor<2x3x5xf32>
+  // CHECK: kernel.gemm %[[G]], %[[X]] n 7 transpose_a operands bf16 accumulate @w
+  %dw = memformer.weight_gradient %g, %x : (tensor<2x3x5xf32>, tensor<2x3x7xf32>) -> tensor<5x7xf32>
+  memformer.accumulate @w, %dw : tensor<5x7xf32>
+  // CHECK: kernel.reduce %[[G]] entries 5 operands bf16 accumulate @b
+  %db = memformer.sum_leading %g : (tensor<2x3x5xf32>) -> tensor<5xf32>
+  memformer.accumulate @b, %db : tensor<5xf32>
+  // CHECK: kernel.reduce %{{.*}} entries 15 : (tensor<2x3x5xf32>) -> tensor<3x5xf32>
+  %r = memformer.relu %g : (tensor<2x3x5xf32>) -> tensor<2x3x5xf32>
+  %s = memformer.sum_leading %r : (tensor<2x3x5xf32>) -> tensor<3x5xf32>
+  %z = memformer.linear %s, %w transposed : (tensor<3x5xf32>, tensor<5x7xf32>) -> tensor<3x7xf32>
+  return %y, %z : tensor<2x3x5xf32>, tensor<3x7xf32>
+}
+}

@@ -1,0 +1,33 @@
+// RUN: memformer-opt %s -kernel-narrow | FileCheck %s
+
+// A value that products alone read, one that a norm reads too, one that another function reads, and one that is returned.
+// CHECK-LABEL: func.func @forward(
+// CHECK-SAME: -> (tensor<3x4xbf16> {memformer.name = "saved0", memformer.role = "saved"}, tensor<3x4xf32> {memformer.name = "saved1", memformer.role = "saved"}, tensor<3x4xf32> {memformer.name = "memory", memformer.role = "state"})
+func.func @forward(%x: tensor<3x4xf32>, %v: tensor<4xf32>, %p: tensor<1x2x16x2xbf16>)
+    -> (tensor<3x4xf32> {memformer.name = "saved0", memformer.role = "saved"}, tensor<3x4xf32> {memformer.name = "saved1", memformer.role = "saved"},
+        tensor<3x4xf32> {memformer.name = "memory", memformer.role = "state"}) {
+  // CHECK: %[[A:.*]] = kernel.layer_norm {{.*}} -> tensor<3x4xbf16>
+  %a = kernel.layer_norm %x, %v, %v {epsilon = 1.0e-5 : f64} : (tensor<3x4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<3x4xf32>
+  // CHECK: %[[B:.*]] = kernel.gemm %[[A]], %{{.*}} : (tensor<3x4xbf16>, tensor<1x2x16x2xbf16>) -> tensor<3x4xf32>
+  %b = kernel.gemm %a, %p n 4 packed operands bf16 : (tensor<3x4xf32>, tensor<1x2x16x2xbf16>) -> tensor<3x4xf32> {
+  ^bb0(%e: f32, %i: i32):
+    kernel.yield %e : f32
+  }
+  // CHECK: %[[C:.*]] = kernel.layer_norm %[[B]], {{.*}} -> tensor<3x4xbf16>
+  %c = kernel.layer_norm %b, %v, %v {epsilon = 1.0e-5 : f64} : (tensor<3x4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<3x4xf32>
+  // CHECK: %[[D:.*]] = kernel.layer_norm {{.*}} -> tensor<3x4xf32>
+  %d = kernel.layer_norm %b, %v, %v {epsilon = 1.0e-4 : f64} : (tensor<3x4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<3x4xf32>
+  %e = kernel.gemm %c, %p n 4 packed operands bf16 : (tensor<3x4xf32>, tensor<1x2x16x2xbf16>) -> tensor<3x4xf32> {
+  ^bb0(%e0: f32, %i: i32):
+    kernel.yield %e0 : f32
+  }
+  return %c, %d, %e : tensor<3x4xf32>, tensor<3x4xf32>, tensor<3x4xf32>
+}
+
+// CHECK-LABEL: func.func @replay(
+// CHECK-SAME: tensor<3x4xbf16> {memformer.name = "saved0", memformer.role = "saved"}, %{{.*}}: tensor<3x4xf32> {memformer.name = "saved1", memformer.role = "saved"}
+func.func @replay(%c: tensor<3x4xf32> {memformer.name = "saved0", memformer.role = "saved"}, %d: tensor<3x4xf32> {memformer.name = "saved1", memformer.role = "saved"}, %v: tensor<4xf32>) -> (tensor<4xf32>, tensor<3x4xf32>) {
+  %s = kernel.reduce %c entries 4 operands bf16 : (tensor<3x4xf32>) -> tensor<4xf32>
+  %n = kernel.layer_norm %d, %v, %v {epsilon = 1.0e-5 : f64} : (tensor<3x4xf32>, tensor<4xf32>, tensor<4xf32>) -> tensor<3x4xf32>
+  return %s, %n : tensor<4xf32>, tensor<3x4xf32>
+}
