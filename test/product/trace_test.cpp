@@ -134,8 +134,9 @@ INSTANTIATE_TEST_SUITE_P(Cases, TraceWithDropout,
 class TraceWithPairs : public Trace {};
 
 // Products of bf16. An entry of a product is off by at most 2⁻⁸ of what is multiplied, which has
-// about the size of the largest entry; sublayers in a row, and segments, add such errors up. (Not of
-// odd-shapes: its relu has inputs within such an error of zero, whose gradients are all or nothing.)
+// about the size of the largest entry; sublayers in a row, and segments, add such errors up. (Not
+// of odd-shapes: its relu has inputs within such an error of zero, whose gradients are all or
+// nothing.)
 TEST_P(TraceWithPairs, IsCloseAndHasTheSameBitsUnderEverySchedule) {
   const std::vector<std::string> precision = {"--set", "model.precision=bf16"};
   auto expected = readTensors(caseFile("expected.safetensors"));
@@ -160,7 +161,8 @@ TEST_P(TraceWithPairs, IsCloseAndHasTheSameBitsUnderEverySchedule) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, TraceWithPairs,
-                         testing::Values("base", "projected-post-norm", "no-memory", "head-one", "tiny"),
+                         testing::Values("base", "projected-post-norm", "no-memory", "head-one",
+                                         "tiny"),
                          testName);
 
 } // namespace

@@ -1,7 +1,7 @@
 // RUN: memformer-opt %s -split-input-file -verify-diagnostics
 
 func.func @precision(%x: tensor<4xf64>) -> tensor<1xf64> {
-  // expected-error @below {{expected tensors of f32, but got 'tensor<4xf64>'}}
+  // expected-error @below {{expected a tensor of f32, but got 'tensor<4xf64>'}}
   %y = kernel.squared_norm %x : (tensor<4xf64>) -> tensor<1xf64>
   return %y : tensor<1xf64>
 }
