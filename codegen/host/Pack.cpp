@@ -43,17 +43,22 @@ static void copyRows(Emit &e, const Panel &panel) {
   });
 }
 
-// Squares of lanes × lanes entries, turned in registers.
+// Entries (k + i, j …) of B in vector i, from its transpose: a square turned in registers.
+static SmallVector<Value> loadSquare(Emit &e, const Panel &panel, Value k, int64_t depths,
+                                     int64_t j) {
+  int64_t columns = panel.columns(e, j);
+  SmallVector<Value> square;
+  for (int64_t i = 0; i < e.lanes; ++i)
+    square.push_back(i < columns ? e.load(panel.source, {e.addIndex(panel.begin, j + i), k}, depths)
+                                 : e.splat(0));
+  e.transpose(square);
+  return square;
+}
+
 static void copyTransposed(Emit &e, const Panel &panel) {
   for (int64_t j = 0; j < panel.width; j += e.lanes) {
-    int64_t columns = panel.columns(e, j);
     e.columns(panel.depth, [&](Value k, int64_t depths) {
-      SmallVector<Value> square;
-      for (int64_t i = 0; i < e.lanes; ++i)
-        square.push_back(i < columns
-                             ? e.load(panel.source, {e.addIndex(panel.begin, j + i), k}, depths)
-                             : e.splat(0));
-      e.transpose(square);
+      SmallVector<Value> square = loadSquare(e, panel, k, depths, j);
       for (int64_t i = 0; i < depths; ++i)
         panel.store(e, square[i], e.addIndex(k, i), j);
     });
@@ -70,12 +75,7 @@ static void copyPairs(Emit &e, const Panel &panel, bool transposed) {
     int64_t columns = panel.columns(e, j);
     if (transposed) {
       e.columns(panel.depth, [&](Value k, int64_t depths) {
-        SmallVector<Value> square;
-        for (int64_t i = 0; i < e.lanes; ++i)
-          square.push_back(i < columns
-                               ? e.load(panel.source, {e.addIndex(panel.begin, j + i), k}, depths)
-                               : e.splat(0));
-        e.transpose(square);
+        SmallVector<Value> square = loadSquare(e, panel, k, depths, j);
         for (int64_t i = 0; i < depths; i += 2)
           store(e.roundToHigh(square[i]), e.roundToHigh(square[i + 1]),
                 e.divIndex(e.addIndex(k, i), 2), j);
