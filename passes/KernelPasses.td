@@ -22,7 +22,7 @@ def ToKernelsPass : Pass<"memformer-to-kernels", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"panelWidth", "panel-width", "int64_t", "16", "Columns of a panel of packed weights: the target's">,
-    Option<"rowBlock", "row-block", "int64_t", "64", "Rows whose sums one workgroup of a layer norm's gradient adds up">
+    Option<"rowBlock", "row-block", "int64_t", "16", "Rows whose sums one workgroup of a layer norm's gradient adds up">
   ];
   let dependentDialects = ["::memformer::kernel::KernelDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
   let statistics = [

@@ -22,6 +22,8 @@ public:
   KernelLibrary &operator=(const KernelLibrary &) = delete;
 
   Kernel kernel(uint32_t index) const { return kernels[index]; }
+  /// Whether a dispatch takes one thread less than it takes to ask others for help.
+  bool isSmall(uint32_t index) const { return small[index]; }
 
 private:
   KernelLibrary() = default;
@@ -30,6 +32,7 @@ private:
   int descriptor = -1;
   void *handle = nullptr;
   std::vector<Kernel> kernels;
+  std::vector<bool> small;
 };
 
 } // namespace memformer

@@ -51,6 +51,7 @@ std::vector<Program::Step> Program::bind(const std::vector<Instruction> &list,
     switch (instruction.op) {
     case Instruction::Op::Dispatch:
       step.kernel = kernels.kernel(instruction.kernel);
+      step.small = kernels.isSmall(instruction.kernel);
       step.firstArgument = pointers.size();
       for (const auto &address : instruction.arguments)
         pointers.push_back(pointer(address));
@@ -126,12 +127,18 @@ void Program::runStep(const Step &step, ThreadPool &pool, int64_t segment) {
     auto body = [kernel = step.kernel, list = arguments.data()](int64_t workgroup) {
       kernel(list, workgroup);
     };
+    auto run = [&] {
+      if (!step.small)
+        return pool.run(instruction.grid, body);
+      for (int64_t workgroup = 0; workgroup < instruction.grid; ++workgroup)
+        body(workgroup);
+    };
     if (profile.empty()) {
-      pool.run(instruction.grid, body);
+      run();
       break;
     }
     const auto begin = std::chrono::steady_clock::now();
-    pool.run(instruction.grid, body);
+    run();
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
     profile[instruction.kernel].dispatches += 1;
     profile[instruction.kernel].seconds += seconds.count();

@@ -54,6 +54,7 @@ private:
   struct Step {
     const Instruction *instruction = nullptr;
     Kernel kernel = nullptr;
+    bool small = false; // one thread runs it
     Pointer to, from;
     size_t firstArgument = 0; // in `pointers`
     std::vector<Step> body;

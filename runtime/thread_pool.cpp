@@ -1,15 +1,16 @@
-// The pool's one word of state, and the order in which it changes.
+// A job is cut in one share of consecutive workgroups for each thread, so that a thread comes back
+// to rows that it has just had in its cache. A thread takes the workgroups of its share one by one,
+// then helps the others with theirs.
 //
-// `state` is generation << 17 | open << 16 | workers in the job. The caller of `run` writes the
-// job, then opens a new generation. A worker joins by adding one to the count in a compare-and-swap
-// over the whole word, so it can only join a job that is open now and is not the one it has seen
-// last. The caller takes workgroups too; when none is left it closes the job and waits until those
-// inside have gone. A worker that slept through a job is not waited for. Only then may the job be
-// written again.
+// A workgroup is taken by adding one to a share's word, which holds the share's end too: whoever
+// gets one that is before the end has it, whatever job it believed to be in. The job ends when all
+// workgroups have been counted as done, so it is not written while somebody has one of it; a worker
+// that slept through it is not waited for.
 
 #include "runtime/thread_pool.h"
 #include "runtime/machine.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <pthread.h>
@@ -24,10 +25,9 @@ namespace memformer {
 
 namespace {
 
-constexpr uint64_t openBit = uint64_t(1) << 16;
-constexpr uint64_t countMask = openBit - 1;
-constexpr unsigned generationShift = 17;
 constexpr unsigned maxThreads = 1024;
+// Of one job: what a share's word has room for, with a little to spare.
+constexpr int64_t maxGrid = int64_t(1) << 30;
 
 // Kernels keep scratch arrays on the stack; the main thread has as much by default.
 constexpr size_t stackBytes = size_t(8) << 20;
@@ -61,6 +61,7 @@ Result<std::unique_ptr<ThreadPool>> ThreadPool::create(unsigned threads) {
     return error("expected at most {} threads, but got {}", maxThreads, threads);
   std::unique_ptr<ThreadPool> pool(new ThreadPool);
   pool->workers.reserve(threads - 1);
+  pool->shares = std::make_unique<Share[]>(threads);
 
   pthread_attr_t attributes;
   ::pthread_attr_init(&attributes);
@@ -91,49 +92,66 @@ ThreadPool::~ThreadPool() {
     ::pthread_join(worker, nullptr);
 }
 
-void *ThreadPool::threadMain(void *pool) {
+void *ThreadPool::threadMain(void *pointer) {
   FloatingPointMode mode;
-  static_cast<ThreadPool *>(pool)->work();
+  auto *pool = static_cast<ThreadPool *>(pointer);
+  pool->work(pool->started.fetch_add(1) + 1);
   return nullptr;
 }
 
-void ThreadPool::takeWorkgroups() {
-  const int64_t end = grid;
-  while (true) {
-    const int64_t workgroup = next.fetch_add(1, std::memory_order_relaxed);
-    if (workgroup >= end)
-      return;
-    body(context, workgroup);
+/// Runs workgroups of any share, beginning with one's own; returns how many.
+int64_t ThreadPool::takeWorkgroups(size_t self) {
+  int64_t taken = 0;
+  const size_t count = threads();
+  for (size_t i = 0; i < count; ++i) {
+    std::atomic<uint64_t> &word = shares[(self + i) % count].word;
+    auto isLeft = [](uint64_t value) { return uint32_t(value) < uint32_t(value >> 32); };
+    // A look first: a share that is empty stays in the caches of those that look.
+    while (isLeft(word.load(std::memory_order_relaxed))) {
+      const uint64_t value = word.fetch_add(1, std::memory_order_acquire);
+      if (!isLeft(value))
+        break;
+      body(context, first + int64_t(uint32_t(value)));
+      ++taken;
+    }
   }
+  return taken;
 }
 
-void ThreadPool::run(int64_t newGrid, Body newBody, void *newContext) {
-  if (workers.empty() || newGrid <= 1) {
-    for (int64_t workgroup = 0; workgroup < newGrid; ++workgroup)
+void ThreadPool::run(int64_t grid, Body newBody, void *newContext) {
+  if (workers.empty() || grid <= 1) {
+    for (int64_t workgroup = 0; workgroup < grid; ++workgroup)
       newBody(newContext, workgroup);
     return;
   }
+  for (int64_t begin = 0; begin < grid; begin += maxGrid)
+    runPart(begin, std::min(maxGrid, grid - begin), newBody, newContext);
+}
+
+void ThreadPool::runPart(int64_t begin, int64_t count, Body newBody, void *newContext) {
   body = newBody;
   context = newContext;
-  grid = newGrid;
-  next.store(0, std::memory_order_relaxed);
-  const uint64_t generation = (state.load(std::memory_order_relaxed) >> generationShift) + 1;
+  first = begin;
+  done.store(0, std::memory_order_relaxed);
+  const int64_t parts = threads();
+  for (int64_t i = 0; i < parts; ++i)
+    shares[size_t(i)].word.store(uint64_t(count * (i + 1) / parts) << 32 |
+                                     uint64_t(count * i / parts),
+                                 std::memory_order_release);
   // Sequentially consistent, as are a sleeper's announcement and its last look: one of the two sees
   // the other.
-  state.store(generation << generationShift | openBit);
+  generation.fetch_add(1);
   if (uint32_t asleep = sleepers.load()) {
     wake.fetch_add(1);
-    if (newGrid - 1 >= asleep)
+    if (count - 1 >= asleep)
       wake.notify_all();
     else
-      for (int64_t i = 1; i < newGrid; ++i)
+      for (int64_t i = 1; i < count; ++i)
         wake.notify_one();
   }
 
-  takeWorkgroups();
-
-  state.fetch_and(~openBit);
-  for (unsigned spins = 0; (state.load(std::memory_order_acquire) & countMask) != 0; ++spins) {
+  const int64_t taken = takeWorkgroups(0);
+  for (unsigned spins = 0; done.load(std::memory_order_acquire) != count - taken; ++spins) {
     // With more threads than processors the one waited for may need this processor.
     if (spins > 4096)
       ::sched_yield();
@@ -142,17 +160,14 @@ void ThreadPool::run(int64_t newGrid, Body newBody, void *newContext) {
   }
 }
 
-/// The state of a job that is open and not `lastSeen`, or 0 when the pool ends.
+/// The generation of a job that is not `lastSeen`, or 0 when the pool ends.
 uint64_t ThreadPool::waitForJob(uint64_t lastSeen) {
-  auto isNew = [&](uint64_t value) {
-    return (value & openBit) != 0 && value >> generationShift != lastSeen;
-  };
   using Clock = std::chrono::steady_clock;
   while (true) {
     const auto end = Clock::now() + spinTime;
     do {
       for (int i = 0; i < 32; ++i) {
-        if (uint64_t value = state.load(std::memory_order_acquire); isNew(value))
+        if (uint64_t value = generation.load(std::memory_order_acquire); value != lastSeen)
           return value;
         pause();
       }
@@ -162,8 +177,7 @@ uint64_t ThreadPool::waitForJob(uint64_t lastSeen) {
 
     sleepers.fetch_add(1);
     const uint32_t ticket = wake.load();
-    const uint64_t value = state.load();
-    if (!isNew(value) && !stopping.load())
+    if (generation.load() == lastSeen && !stopping.load())
       wake.wait(ticket);
     sleepers.fetch_sub(1);
     if (stopping.load())
@@ -171,15 +185,12 @@ uint64_t ThreadPool::waitForJob(uint64_t lastSeen) {
   }
 }
 
-void ThreadPool::work() {
+void ThreadPool::work(size_t self) {
   uint64_t lastSeen = 0;
   while (uint64_t value = waitForJob(lastSeen)) {
-    if (!state.compare_exchange_weak(value, value + 1, std::memory_order_acq_rel,
-                                     std::memory_order_relaxed))
-      continue;
-    lastSeen = value >> generationShift;
-    takeWorkgroups();
-    state.fetch_sub(1, std::memory_order_release);
+    lastSeen = value;
+    if (int64_t taken = takeWorkgroups(self))
+      done.fetch_add(taken, std::memory_order_release);
   }
 }
 

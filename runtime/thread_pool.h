@@ -42,21 +42,27 @@ public:
 private:
   ThreadPool() = default;
   static void *threadMain(void *pool);
-  void work();
-  void takeWorkgroups();
+  void work(size_t self);
+  int64_t takeWorkgroups(size_t self);
   uint64_t waitForJob(uint64_t lastSeen);
+  void runPart(int64_t begin, int64_t count, Body body, void *context);
 
-  // The job: written while nobody is in it, read only by those that have joined it.
+  /// The workgroups that a thread takes first: end << 32 | next.
+  struct alignas(64) Share {
+    std::atomic<uint64_t> word{0};
+  };
+
+  // The job: written while nobody has a workgroup of it, read by those that have; see the source.
+  alignas(64) std::atomic<uint64_t> generation{0};
   Body body = nullptr;
   void *context = nullptr;
-  int64_t grid = 0;
+  int64_t first = 0;
 
-  // Generation of the job, whether it may be joined, and how many workers are in it: see the
-  // source.
-  alignas(64) std::atomic<uint64_t> state{0};
-  alignas(64) std::atomic<int64_t> next{0};
+  std::unique_ptr<Share[]> shares; // the caller's, then one for each worker
+  alignas(64) std::atomic<int64_t> done{0};
   alignas(64) std::atomic<uint32_t> sleepers{0};
   std::atomic<uint32_t> wake{0};
+  std::atomic<uint32_t> started{0};
   std::atomic<bool> stopping{false};
   std::vector<unsigned long> workers; // pthread_t
 };

@@ -37,7 +37,7 @@ FailureOr<int64_t> emitLayerNormGradient(OpBuilder &builder, kernel::LayerNormGr
                                          const HostTarget &target) {
   Emit e(builder, op.getLoc(), target);
   int64_t rows = rowsOf(op.getInput().getType()), width = widthOf(op.getInput().getType());
-  int64_t blocks = kernel::shapeOf(op.getResults().back().getType())[0];
+  int64_t blocks = kernel::shapeOf(op.getResults().back().getType())[1];
   Value gradient = e.rows(arguments.operands[0]), input = e.rows(arguments.operands[1]);
   Value scale = arguments.operands[2];
   Value partials = e.matrix(arguments.results.back(), 2 * blocks, width);
@@ -51,7 +51,7 @@ FailureOr<int64_t> emitLayerNormGradient(OpBuilder &builder, kernel::LayerNormGr
   int64_t perBlock = (rows + blocks - 1) / blocks;
   Value first = e.minIndex(e.mulIndex(arguments.workgroup, perBlock), rows);
   Value last = e.minIndex(e.addIndex(first, perBlock), rows);
-  Value scaleSums = e.mulIndex(arguments.workgroup, 2), shiftSums = e.addIndex(scaleSums, 1);
+  Value scaleSums = arguments.workgroup, shiftSums = e.addIndex(scaleSums, blocks);
   e.columns(width, [&](Value column, int64_t active) {
     e.store(e.splat(0), partials, {scaleSums, column}, active);
     e.store(e.splat(0), partials, {shiftSums, column}, active);

@@ -21,21 +21,31 @@ struct ColumnBlock {
 };
 } // namespace
 
-// Blocks of whole vectors, more of them in a block only where that leaves `parallel` blocks.
-// `body` is built once for full blocks, and once for a shorter last one.
-static int64_t forColumnBlock(Emit &e, Value workgroup, int64_t width, int64_t mostVectors,
-                              llvm::function_ref<void(ColumnBlock)> body) {
-  constexpr int64_t parallel = 16;
+// Blocks of whole vectors, more of them in a block only where that leaves `parallel` blocks; a
+// workgroup has several blocks where `rows` are few and the matrix is wide. `body` is built once
+// for full blocks, and once for a shorter last one.
+static int64_t forColumnBlock(Emit &e, Value workgroup, int64_t rows, int64_t width,
+                              int64_t mostVectors, llvm::function_ref<void(ColumnBlock)> body) {
+  constexpr int64_t parallel = 16, entriesOfWorkgroup = 8192;
   int64_t vectors = std::clamp<int64_t>(width / (e.lanes * parallel), 1, mostVectors);
-  int64_t length = std::min(width, vectors * e.lanes), grid = (width + length - 1) / length;
-  int64_t tail = width - (grid - 1) * length;
-  Value begin = e.mulIndex(workgroup, length);
-  Value last = e.compareInt(arith::CmpIPredicate::eq, workgroup, e.index(grid - 1));
-  if (tail == length)
-    body({begin, length});
-  else
+  int64_t length = std::min(width, vectors * e.lanes), blocks = (width + length - 1) / length;
+  int64_t tail = width - (blocks - 1) * length;
+  int64_t together = std::clamp<int64_t>(entriesOfWorkgroup / (std::max<int64_t>(rows, 1) * length),
+                                         1, std::max<int64_t>(blocks / parallel, 1));
+  auto emitBlock = [&](Value block) {
+    Value begin = e.mulIndex(block, length);
+    if (tail == length)
+      return body({begin, length});
+    Value last = e.compareInt(arith::CmpIPredicate::eq, block, e.index(blocks - 1));
     e.ifThen(last, [&] { body({begin, tail}); }, [&] { body({begin, length}); });
-  return grid;
+  };
+  if (together == 1)
+    emitBlock(workgroup);
+  else {
+    Value first = e.mulIndex(workgroup, together);
+    e.loop(first, e.minIndex(e.addIndex(first, together), blocks), 1, emitBlock);
+  }
+  return (blocks + together - 1) / together;
 }
 
 // Four accumulators take turns in the rows, so that additions need not wait for each other.
@@ -91,7 +101,7 @@ FailureOr<int64_t> emitReduce(OpBuilder &builder, kernel::ReduceOp op,
     return 1;
   }
   Value input = e.matrix(arguments.operands[0], rows, width);
-  return forColumnBlock(e, arguments.workgroup, width, 2, [&](ColumnBlock block) {
+  return forColumnBlock(e, arguments.workgroup, rows, width, 2, [&](ColumnBlock block) {
     for (auto [v, sum] : llvm::enumerate(sumRows(e, input, block, rounds))) {
       int64_t offset = int64_t(v) * e.lanes, active = std::min(e.lanes, block.length - offset);
       Value column = e.addIndex(block.begin, offset);
@@ -113,26 +123,27 @@ FailureOr<int64_t> emitScatterAdd(OpBuilder &builder, kernel::ScatterAddOp op,
   Value indices = e.flat(arguments.operands[1]);
   Value table = e.matrix(arguments.results[0], tableRows, width);
   bool accumulate = bool(op.getAccumulate());
-  return forColumnBlock(e, arguments.workgroup, width, 4, [&](ColumnBlock block) {
-    auto forEachVector = [&](llvm::function_ref<void(Value, int64_t)> body) {
-      for (int64_t offset = 0; offset < block.length; offset += e.lanes)
-        body(e.addIndex(block.begin, offset), std::min(e.lanes, block.length - offset));
-    };
-    if (!accumulate)
-      e.loop(e.index(0), e.index(tableRows), 1, [&](Value row) {
-        forEachVector([&](Value column, int64_t active) {
-          e.store(e.splat(0), table, {row, column}, active);
+  return forColumnBlock(
+      e, arguments.workgroup, rowsOf(op.getInput().getType()), width, 4, [&](ColumnBlock block) {
+        auto forEachVector = [&](llvm::function_ref<void(Value, int64_t)> body) {
+          for (int64_t offset = 0; offset < block.length; offset += e.lanes)
+            body(e.addIndex(block.begin, offset), std::min(e.lanes, block.length - offset));
+        };
+        if (!accumulate)
+          e.loop(e.index(0), e.index(tableRows), 1, [&](Value row) {
+            forEachVector([&](Value column, int64_t active) {
+              e.store(e.splat(0), table, {row, column}, active);
+            });
+          });
+        e.loop(e.index(0), e.index(rows), 1, [&](Value row) {
+          Value to = e.toIndex(e.loadScalar(indices, row));
+          forEachVector([&](Value column, int64_t active) {
+            Value sum =
+                e.add(e.load(table, {to, column}, active), e.load(input, {row, column}, active));
+            e.store(sum, table, {to, column}, active);
+          });
         });
       });
-    e.loop(e.index(0), e.index(rows), 1, [&](Value row) {
-      Value to = e.toIndex(e.loadScalar(indices, row));
-      forEachVector([&](Value column, int64_t active) {
-        Value sum =
-            e.add(e.load(table, {to, column}, active), e.load(input, {row, column}, active));
-        e.store(sum, table, {to, column}, active);
-      });
-    });
-  });
 }
 
 FailureOr<int64_t> emitSquaredNorm(OpBuilder &builder, kernel::SquaredNormOp op,

@@ -114,7 +114,7 @@ def LayerNormOp : Kernel_Op<"layer_norm"> {
 def LayerNormGradientOp : Kernel_RegionOp<"layer_norm_gradient"> {
   let summary = "gradients of layer normalisation";
   let description = [{
-    The first results are the epilogue's of dx (its first block argument: a residual's gradient is added here). The last is `partials [blocks, 2, d]`: for each block of consecutive rows the sums of g x̂ and of g, which
+    The first results are the epilogue's of dx (its first block argument: a residual's gradient is added here). The last is `partials [2, blocks, d]`: for each block of consecutive rows the sums of g x̂, then those of g, which
     `kernel.reduce` adds up; blocks is the result type's.
   }];
   let arguments = (ins FloatTensor:$gradient, FloatTensor:$input, FloatTensor:$scale, Variadic<AnyModelTensor>:$extras, F64Attr:$epsilon,

@@ -25,11 +25,11 @@ LogicalResult LayerNormGradientOp::verify() {
     return emitOpError("expected the results of the epilogue and the partial sums, but got ")
            << getNumResults() << " results";
   ArrayRef<int64_t> partials = shapeOf(getResults().back().getType());
-  if (partials.size() != 3 || partials[0] < 1)
-    return emitOpError("expected partial sums [blocks, 2, d], but got ")
+  if (partials.size() != 3 || partials[1] < 1)
+    return emitOpError("expected partial sums [2, blocks, d], but got ")
            << getResults().back().getType();
   if (failed(verifyShape(*this, "the partial sums", getResults().back().getType(),
-                         {partials[0], 2, widthOf(input)})))
+                         {2, partials[1], widthOf(input)})))
     return failure();
   for (Value result : getResults().drop_back())
     if (failed(verifyShape(*this, "a result", result.getType(), shapeOf(input))))

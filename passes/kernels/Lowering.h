@@ -17,7 +17,7 @@ struct LoweringOptions {
   /// Columns of a panel of packed weights: the target's.
   int64_t panelWidth = 16;
   /// Rows whose sums one workgroup of a layer norm's gradient adds up.
-  int64_t rowBlock = 64;
+  int64_t rowBlock = 16;
   /// The type to which products round their operands; null: they multiply f32.
   mlir::TypeAttr operandType;
 };

@@ -94,21 +94,21 @@ void KernelLowering::lowerLayerNormGradient(LayerNormGradientOp op) {
   RankedTensorType input = typeOf(op.getInput());
   int64_t width = input.getShape().back(), rows = input.getNumElements() / width;
   int64_t blocks = (rows + options.rowBlock - 1) / options.rowBlock;
-  auto partials = RankedTensorType::get({blocks, 2, width}, builder.getF32Type());
+  auto partials = RankedTensorType::get({2, blocks, width}, builder.getF32Type());
   auto gradient = kernel::LayerNormGradientOp::create(
       builder, location, TypeRange{input, partials}, op.getGradient(), op.getInput(), op.getScale(),
       ValueRange{}, op.getEpsilonAttr(), builder.getDenseI32ArrayAttr({}));
   buildEpilogue(gradient.getEpilogue(), {});
   op.getInputGradient().replaceAllUsesWith(gradient.getResult(0));
 
-  // Row 0 of each block is of the scale, row 1 of the shift.
+  // The first half is of the scale, the second of the shift.
   for (auto [place, result] : llvm::enumerate(op->getResults().drop_front())) {
     if (result.use_empty())
       continue;
-    auto half = RankedTensorType::get({blocks, 1, width}, builder.getF32Type());
+    auto half = RankedTensorType::get({1, blocks, width}, builder.getF32Type());
     Value sums =
         kernel::SliceOp::create(builder, location, half, gradient.getResults().back(),
-                                /*position=*/Value(), /*axis=*/1, /*offset=*/uint64_t(place));
+                                /*position=*/Value(), /*axis=*/0, /*offset=*/uint64_t(place));
     auto build = [this, sums, width](Type type, FlatSymbolRefAttr accumulate) {
       return kernel::ReduceOp::create(builder, location, type, sums, uint64_t(width), accumulate,
                                       TypeAttr());

@@ -86,7 +86,7 @@ TEST(LayerNorm, Gradient) {
       int64_t d = shape.width;
       std::vector<Tensor> operands = {uniform({shape.rows, d}, 1), uniform({shape.rows, d}, 2),
                                       uniform({d}, 3), uniform({shape.rows, d}, 4)};
-      std::vector<Tensor> results = {zeros({shape.rows, d}), zeros({blocks, 2, d})};
+      std::vector<Tensor> results = {zeros({shape.rows, d}), zeros({2, blocks, d})};
       std::string body = "kernel.layer_norm_gradient %0, %1, %2 extras(%3 trailing) {epsilon = "
                          "1.0e-5 : f64}" +
                          types(operands, results) +
@@ -112,9 +112,9 @@ TEST(LayerNorm, Gradient) {
                  }
                  for (int64_t j = 0; j < d; ++j) {
                    dx.push_back((h(j) - sum - x(j) * product) * m.inverse + a[3][r * d + j]);
-                   size_t at = size_t(r / perBlock * 2 * d + j);
+                   size_t at = size_t(r / perBlock * d + j);
                    partials[at] += a[0][r * d + j] * x(j);
-                   partials[at + size_t(d)] += a[0][r * d + j];
+                   partials[at + size_t(blocks * d)] += a[0][r * d + j];
                    most = std::max(most, std::abs(x(j)));
                  }
                  largest = std::max(largest, m.inverse);

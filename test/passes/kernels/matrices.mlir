@@ -53,9 +53,9 @@ func.func @accumulate(%x: tensor<2x3x7xf32>, %g: tensor<2x3x5xf32>, %gx: tensor<
 // BLOCK-LABEL: func.func @norm(
 func.func @norm(%x: tensor<2x3x7xf32>, %g: tensor<2x3x7xf32>) -> tensor<2x3x7xf32> {
   %scale = memformer.load_param @scale : tensor<7xf32>
-  // CHECK: %[[R:.*]]:2 = kernel.layer_norm_gradient {{.*}} -> (tensor<2x3x7xf32>, tensor<1x2x7xf32>)
-  // CHECK: %[[S0:.*]] = kernel.slice %[[R]]#1 axis 1 offset 0 : (tensor<1x2x7xf32>) -> tensor<1x1x7xf32>
-  // CHECK: %[[S1:.*]] = kernel.slice %[[R]]#1 axis 1 offset 1
+  // CHECK: %[[R:.*]]:2 = kernel.layer_norm_gradient {{.*}} -> (tensor<2x3x7xf32>, tensor<2x1x7xf32>)
+  // CHECK: %[[S0:.*]] = kernel.slice %[[R]]#1 axis 0 offset 0 : (tensor<2x1x7xf32>) -> tensor<1x1x7xf32>
+  // CHECK: %[[S1:.*]] = kernel.slice %[[R]]#1 axis 0 offset 1
   // CHECK: kernel.reduce %[[S1]] entries 7 accumulate @shift
   // CHECK: kernel.reduce %[[S0]] entries 7 accumulate @scale
   // BLOCK: kernel.layer_norm_gradient {{.*}} -> (tensor<2x3x7xf32>, tensor<2x2x7xf32>)
