@@ -5,6 +5,7 @@
 #include "codegen/Manifest.h"
 #include "codegen/host/Compile.h"
 #include "codegen/host/Link.h"
+#include "dialect/kernel/KernelDialect.h"
 #include "runtime/artifact.h"
 
 #include <nlohmann/json.hpp>
@@ -13,10 +14,19 @@ using namespace mlir;
 
 namespace memformer {
 
-static llvm::json::Object describe(const host::HostTarget &target) {
+// Tile registers are asked of a machine, and of its kernel, only where something uses them.
+static bool needsTiles(ArrayRef<program::KernelOp> kernels) {
+  return llvm::any_of(kernels, [](program::KernelOp kernel) {
+    auto gemm = dyn_cast<kernel::GemmOp>(kernel.getBody().front().front());
+    return gemm && gemm.getOperandType();
+  });
+}
+
+static llvm::json::Object describe(const host::HostTarget &target, bool tiles) {
   llvm::json::Array features;
   for (const std::string &feature : target.features)
-    features.push_back(feature);
+    if (tiles || !StringRef(feature).starts_with("amx"))
+      features.push_back(feature);
   return llvm::json::Object{{"kind", "host"},
                             {"triple", target.triple},
                             {"cpu", target.cpu},
@@ -42,7 +52,7 @@ FailureOr<std::vector<std::byte>> compileArtifact(ModuleOp program, const host::
   ManifestSettings settings;
   settings.producer = options.producer;
   settings.configuration = options.configuration;
-  settings.target = describe(target);
+  settings.target = describe(target, needsTiles(kernels));
   SmallVector<StringRef> objects;
   for (const host::CompiledKernel &kernel : *compiled) {
     settings.grids[kernel.symbol] = kernel.grid;

@@ -2,6 +2,7 @@
 
 #include "codegen/host/Emitters.h"
 #include "codegen/host/GemmPlan.h"
+#include "codegen/host/MatrixTiles.h"
 #include "codegen/host/MatrixVector.h"
 #include "codegen/host/PairGemm.h"
 #include "codegen/host/Region.h"
@@ -31,6 +32,8 @@ private:
   void normalizeRows();
   void copyA(Value k, Value depth);
   void copyB(Value k, Value depth);
+  void padRow(const Matrix &rows, Value row, Value entries);
+  void copyTailOfB();
   void forEachStrip(function_ref<void(Value, const Strip &)> body);
   Matrix tileOfA(Value row, Value k);
   Matrix stripOfB(Value index, Value k, const Strip &strip, int64_t &loaded);
@@ -38,7 +41,10 @@ private:
                           Value depth);
   SmallVector<Value> pairTile(Value row, int64_t rows, Value index, const Strip &strip, Value k,
                               Value depth);
+  Matrix panelOfPairs(Value index, Value pair);
+  Matrix pairsOfScratchB(Value buffer, Value index, int64_t pairs);
   void multiply(Value k, Value depth);
+  void multiplyInTiles(Value k, Value depth);
   void prefetchResults(Value row, int64_t rows, Value index, const Strip &strip);
   SmallVector<Prefetch> wantedNext(int64_t rows, const Matrix &tileA, const Strip &strip,
                                    const Matrix &stripB);
@@ -64,8 +70,11 @@ private:
   Value scratchA;
   /// Of bf16 operands that do not lie in pairs, a copy that does: B `[strips of the block, pairs of
   /// a step, pitch, 2]`; A is in scratchA, `[rows of the block, pitchA]`, or transposed `[pairs of
-  /// a step, pitchA, 2]`.
+  /// a step, pitchA, 2]` (in tile registers: as rows).
   Value scratchB;
+  /// The packed pairs that are too few for a tile register: `[strips of the block, 16, pitch, 2]`.
+  Value tailB;
+  std::optional<TileRegisters> registers;
   /// Entries of a row of scratch: of A, and of sums (a strip's lanes).
   int64_t pitchA = 0, pitch = 0;
   /// Partial sums [strips of the block, rows of the block, pitch]; sums of one tile [rows, pitch].
@@ -88,20 +97,26 @@ void GemmEmitter::allocate() {
   int64_t rows = plan.rowsOfBlock();
   // One line more than the row: rows then begin in different cache sets.
   if (plan.inPairs) {
-    pitchA = plan.transposeA ? padded(rows, e.lanes)
-                             : padded(plan.normalized ? plan.k : plan.depth, e.lanes) + 2 * e.lanes;
+    bool columnsOfA = plan.transposeA && !plan.inTiles;
+    int64_t entriesOfRow = plan.padded(plan.normalized ? plan.k : plan.depth);
+    pitchA = columnsOfA ? padded(rows, e.lanes) : padded(entriesOfRow, e.lanes) + 2 * e.lanes;
     if (plan.normalized || plan.copiesA())
-      scratchA =
-          scratchOfPairs(e, plan.transposeA ? plan.pairsOfStep() * pitchA * 2 : rows * pitchA);
+      scratchA = scratchOfPairs(e, columnsOfA        ? plan.pairsOfStep() * pitchA * 2
+                                   : plan.transposeA ? padded(rows, e.lanes) * pitchA
+                                                     : rows * pitchA);
     if (!plan.packed)
       scratchB = scratchOfPairs(e, plan.stripsPerBlock * plan.pairsOfStep() * pitch * 2);
+    if (plan.pairsOfTail())
+      tailB = scratchOfPairs(e, plan.stripsPerBlock * registerDepth * pitch);
+    if (plan.inTiles)
+      registers.emplace(e);
   } else if (plan.normalized || plan.copiesA()) {
     pitchA = padded(plan.normalized ? plan.k : plan.depth, e.lanes) + e.lanes;
     scratchA = e.scratch({rows * pitchA});
   }
   if (plan.stepped())
     partial = e.scratch({plan.stripsPerBlock * rows * pitch});
-  else if (!plainEpilogue())
+  else if (plan.inTiles || !plainEpilogue())
     tileScratch = e.scratch({(plan.tiles.size + 1) * pitch});
 }
 
@@ -131,12 +146,27 @@ void GemmEmitter::normalizeRows() {
       if (kept)
         e.ifThen(keeps, [&] { e.store(y, kept, {row, column}, active); });
     });
-    if (plan.inPairs && plan.k % 2 != 0)
-      e.storeScalar(e.constant(0), scratchA, rows.from(e, local, e.index(plan.k)).offset);
+    padRow(rows, local, e.index(plan.k));
+  });
+}
+
+// Zeros after the entries of a row in scratch, up to a whole unit.
+void GemmEmitter::padRow(const Matrix &rows, Value row, Value entries) {
+  if (plan.k % plan.unit() == 0)
+    return;
+  Value units = e.divIndex(e.addIndex(entries, plan.unit() - 1), plan.unit());
+  e.loop(entries, e.mulIndex(units, plan.unit()), 1, [&](Value column) {
+    e.storeScalar(e.constant(0), rows.buffer, rows.from(e, row, column).offset);
   });
 }
 
 void GemmEmitter::copyA(Value k, Value depth) {
+  if (plan.inTiles && plan.transposeA) {
+    Matrix columns{a.buffer, zero, plan.m, 1}, to{scratchA, zero, pitchA, 1};
+    copyTransposedInPairs(e, columns, k, depth, plan.k % (2 * e.lanes), firstRow, lastRow, to);
+    e.loop(zero, distance(e, firstRow, lastRow), 1, [&](Value row) { padRow(to, row, depth); });
+    return;
+  }
   if (plan.inPairs && plan.transposeA) {
     // Columns of the transpose are rows in memory: pairs are made of two of them.
     Matrix rows{a.buffer, zero, plan.m, 1};
@@ -155,19 +185,45 @@ void GemmEmitter::copyA(Value k, Value depth) {
       e.storeScalar(e.loadScalar(from.buffer, from.from(e, zero, column).offset), to.buffer,
                     to.from(e, zero, column).offset);
     });
-    if (plan.inPairs && plan.k % 2 != 0)
-      e.storeScalar(e.constant(0), to.buffer, to.from(e, zero, depth).offset);
+    padRow(to, zero, depth);
   });
 }
 
 void GemmEmitter::copyB(Value k, Value depth) {
   Matrix from{b, zero, plan.n, 1};
   forEachStrip([&](Value index, const Strip &strip) {
-    Value local = distance(e, firstStrip, index);
-    Matrix to{scratchB, e.mulIndex(local, plan.pairsOfStep() * pitch * 2), pitch * 2, 2};
+    Matrix to = pairsOfScratchB(scratchB, index, plan.pairsOfStep());
     Value begin = e.mulIndex(index, plan.strip.columns);
     copyInPairs(e, from, k, depth, begin, e.addIndex(begin, strip.columns), to);
+    if (plan.inTiles && plan.k % plan.unit() != 0) {
+      Value units = e.divIndex(e.addIndex(depth, plan.unit() - 1), plan.unit());
+      zeroPairs(e, e.divIndex(e.addIndex(depth, 1), 2), e.mulIndex(units, plan.unit() / 2), pitch,
+                to);
+    }
   });
+}
+
+void GemmEmitter::copyTailOfB() {
+  forEachStrip([&](Value index, const Strip &) {
+    Matrix from = panelOfPairs(index, e.index(plan.k / registerDepth * (registerDepth / 2)));
+    Matrix to = pairsOfScratchB(tailB, index, registerDepth / 2);
+    copyPairs(e, from, plan.pairsOfTail(), plan.strip.columns, to);
+    zeroPairs(e, e.index(plan.pairsOfTail()), e.index(registerDepth / 2), pitch, to);
+  });
+}
+
+// A strip's pairs in scratch, of which each strip has `pairs` rows.
+Matrix GemmEmitter::pairsOfScratchB(Value buffer, Value index, int64_t pairs) {
+  Value local = distance(e, firstStrip, index);
+  return {buffer, e.mulIndex(local, pairs * pitch * 2), pitch * 2, 2};
+}
+
+// A strip's packed pairs from one of them on.
+Matrix GemmEmitter::panelOfPairs(Value index, Value pair) {
+  int64_t stripsOfPanel = plan.panel / plan.strip.columns, row = plan.panel * 2;
+  Value panel = e.mulIndex(e.divIndex(index, stripsOfPanel), (plan.k + 1) / 2 * row);
+  Matrix pairs{b, panel, row, 2};
+  return pairs.from(e, pair, e.mulIndex(e.remIndex(index, stripsOfPanel), plan.strip.columns));
 }
 
 void GemmEmitter::forEachStrip(function_ref<void(Value, const Strip &)> body) {
@@ -222,20 +278,54 @@ SmallVector<Value> GemmEmitter::pairTile(Value row, int64_t rows, Value index, c
   else
     pairsOfA = Matrix{scratchA, zero, pitchA, 2}.from(e, local, plan.normalized ? pair : zero);
 
-  if (scratchB) {
-    Value of = e.mulIndex(distance(e, firstStrip, index), plan.pairsOfStep() * pitch * 2);
-    return emitPairTile(e, rows, strip, pairsOfA, Matrix{scratchB, of, pitch * 2, 2}, pairs, pitch);
-  }
-  int64_t stripsOfPanel = plan.panel / plan.strip.columns, row2 = plan.panel * 2;
-  Value panel = e.mulIndex(e.divIndex(index, stripsOfPanel), (plan.k + 1) / 2 * row2);
-  Matrix pairsOfB{b, panel, row2, 2};
-  pairsOfB =
-      pairsOfB.from(e, pair, e.mulIndex(e.remIndex(index, stripsOfPanel), plan.strip.columns));
-  return emitPairTile(e, rows, strip, pairsOfA, pairsOfB, pairs, plan.strip.columns);
+  if (scratchB)
+    return emitPairTile(e, rows, strip, pairsOfA,
+                        pairsOfScratchB(scratchB, index, plan.pairsOfStep()), pairs, pitch);
+  return emitPairTile(e, rows, strip, pairsOfA, panelOfPairs(index, pair), pairs,
+                      plan.strip.columns);
+}
+
+// The same for all tiles of the block, in tile registers. Steps begin at a multiple of their depth.
+void GemmEmitter::multiplyInTiles(Value k, Value depth) {
+  Value chunks = e.divIndex(tailB ? depth : e.addIndex(depth, registerDepth - 1), registerDepth);
+  plan.tiles.forEachSize(e, firstTile, lastTile, [&](Value begin, Value end, int64_t rows) {
+    TileBlock block(*registers, rows, scratchB ? pitch : plan.strip.columns);
+    block.configure();
+    forEachStrip([&](Value index, const Strip &strip) {
+      Matrix b = scratchB ? pairsOfScratchB(scratchB, index, plan.pairsOfStep())
+                          : panelOfPairs(index, e.divIndex(k, 2));
+      e.loop(begin, end, 1, [&](Value tile) {
+        Value row = plan.tiles.firstRow(e, tile), local = distance(e, firstRow, row);
+        Matrix a{this->a.buffer, zero, plan.k, 1};
+        if (scratchA)
+          a = Matrix{scratchA, zero, pitchA, 1}.from(e, local, plan.normalized ? k : zero);
+        else
+          a = a.from(e, row, k);
+        SmallVector<TileFactors> factors = {{a, b, chunks}};
+        if (tailB) {
+          // Of the last step: one chunk; of others none.
+          Value last = e.divIndex(e.addIndex(k, depth), plan.k);
+          factors.push_back({a.from(e, zero, e.mulIndex(chunks, registerDepth)),
+                             pairsOfScratchB(tailB, index, registerDepth / 2), last});
+        }
+        Matrix sums{tileScratch, zero, pitch, 1};
+        if (partial)
+          sums = Matrix{partial,
+                        e.mulIndex(distance(e, firstStrip, index), plan.rowsOfBlock() * pitch),
+                        pitch, 1}
+                     .from(e, local, zero);
+        block.multiply(e, strip.columns, factors, sums, /*continued=*/bool(partial));
+        if (!partial)
+          finishRows(sums, row, e.index(rows), e.mulIndex(index, plan.strip.columns), strip);
+      });
+    });
+  });
 }
 
 // Entries [k, k + depth) of all sums of the block.
 void GemmEmitter::multiply(Value k, Value depth) {
+  if (plan.inTiles)
+    return multiplyInTiles(k, depth);
   forEachStrip([&](Value index, const Strip &strip) {
     plan.tiles.forEach(e, firstTile, lastTile, [&](Value, Value row, int64_t rows) {
       if (!partial)
@@ -340,6 +430,8 @@ LogicalResult GemmEmitter::emit() {
 
   if (plan.normalized)
     normalizeRows();
+  if (tailB)
+    copyTailOfB();
   if (partial)
     e.loop(zero, e.index(plan.stripsPerBlock * plan.rowsOfBlock() * pitch), e.lanes,
            [&](Value at) { e.store(e.splat(0), partial, at); });
@@ -353,6 +445,8 @@ LogicalResult GemmEmitter::emit() {
   };
   if (!partial) {
     step(zero, e.index(plan.k));
+    if (registers)
+      registers->release();
     return failure(failed);
   }
   e.loop(zero, e.index(plan.k), plan.depth, [&](Value k) {
@@ -361,6 +455,8 @@ LogicalResult GemmEmitter::emit() {
       depth = e.minIndex(distance(e, k, e.index(plan.k)), plan.depth);
     step(k, depth);
   });
+  if (registers)
+    registers->release();
   forEachStrip([&](Value index, const Strip &strip) {
     Value local = distance(e, firstStrip, index);
     Matrix sums{partial, e.mulIndex(local, plan.rowsOfBlock() * pitch), pitch, 1};

@@ -18,19 +18,24 @@ constexpr int64_t longRow = 512;
 // f32 entries of the normalised rows that a workgroup may keep in scratch.
 constexpr int64_t maxNormalized = 192 * 1024;
 // Work below which a workgroup is not worth another dispatch, and the grid that is enough.
-constexpr double smallestWork = 0.5e6;
+constexpr double smallestWork = 0.5e6, smallestWorkInTiles = 4e6;
 constexpr int64_t enoughWorkgroups = 16;
 
 int64_t ceilDiv(int64_t x, int64_t y) { return (x + y - 1) / y; }
 
-// Pairs are copied, so that no row is read in place; each step but the last has whole ones.
-int64_t depthOf(int64_t m, int64_t n, int64_t k, bool transposed, bool inPairs) {
+// Pairs are copied, so that no row is read in place; each step but the last has whole ones, or
+// whole registers of them.
+int64_t depthOf(int64_t m, int64_t n, int64_t k, bool transposed, bool inPairs, bool inTiles) {
   int64_t most = !transposed || inPairs     ? maxDepth
                  : std::max(m, n) < longRow ? maxDepthInPlace
                                             : maxDepthOfLongRows;
   int64_t steps = ceilDiv(k, most);
-  bool fits = k % steps == 0 && !(inPairs && steps > 1 && k / steps % 2 != 0);
-  return fits ? k / steps : ceilDiv(ceilDiv(k, steps), 4) * 4;
+  if (steps == 1)
+    return k;
+  int64_t unit = inTiles ? registerDepth : inPairs ? 2 : 1;
+  bool fits = k % steps == 0 && k / steps % unit == 0;
+  int64_t multiple = inTiles ? registerDepth : 4;
+  return fits ? k / steps : ceilDiv(ceilDiv(k, steps), multiple) * multiple;
 }
 
 // The columns of a strip in panels of `panel` columns, 0 where there is no way.
@@ -50,9 +55,10 @@ void chooseBlocks(GemmPlan &plan) {
       --plan.tilesPerBlock;
   // Rows that are normalised for several blocks of columns are normalised several times.
   bool rowsFirst = plan.normalized || plan.packed;
+  double smallest = plan.inTiles ? smallestWorkInTiles : smallestWork;
   while (plan.gridOfRows() * plan.gridOfColumns() < enoughWorkgroups) {
     int64_t rows = plan.rowsOfBlock(), columns = plan.stripsPerBlock * plan.strip.columns;
-    if (2.0 * double(rows) * double(columns) * double(plan.k) < 2 * smallestWork)
+    if (2.0 * double(rows) * double(columns) * double(plan.k) < 2 * smallest)
       break;
     bool canRows = plan.tilesPerBlock > 1, canColumns = plan.stripsPerBlock > 1;
     if (canRows && (rowsFirst || rows >= columns || !canColumns))
@@ -85,15 +91,17 @@ FailureOr<GemmPlan> GemmPlan::get(kernel::GemmOp op, const HostTarget &target) {
            << op.getB().getType();
   Strip strip{target.lanes, columns};
 
-  int64_t rows = tileRows(target, strip.vectors());
+  bool inPairs = bool(op.getOperandType());
+  bool inTiles = inPairs && target.tiles != TileSupport::None;
+  int64_t rows = inTiles ? tileRowsTogether : tileRows(target, strip.vectors());
   if (normalized) {
     rows = std::min(rows, maxNormalized / k);
     if (rows == 0)
       return op.emitOpError("expected rows of at most ")
              << maxNormalized << " entries to normalise, but got " << a;
   }
-  bool inPairs = bool(op.getOperandType());
-  bool pairsInPlace = inPairs && !transposed && !normalized && k % 2 == 0 &&
+  bool pairsInPlace = inPairs && !transposed && !normalized &&
+                      k % (inTiles ? registerDepth : 2) == 0 &&
                       op.getA().getType().getElementType().isBF16();
   GemmPlan plan{m,
                 n,
@@ -104,13 +112,14 @@ FailureOr<GemmPlan> GemmPlan::get(kernel::GemmOp op, const HostTarget &target) {
                 normalized,
                 inPairs,
                 pairsInPlace,
+                inTiles,
                 strip,
                 n / columns,
                 n % columns,
-                {m, rows},
+                inTiles ? RowTiles::even(m, rows) : RowTiles(m, rows),
                 1,
                 1,
-                depthOf(m, n, k, transposed, inPairs)};
+                depthOf(m, n, k, transposed, inPairs, inTiles)};
   chooseBlocks(plan);
   return plan;
 }

@@ -3,7 +3,7 @@
 #ifndef MEMFORMER_CODEGEN_HOST_GEMMPLAN_H
 #define MEMFORMER_CODEGEN_HOST_GEMMPLAN_H
 
-#include "codegen/host/TileGemm.h"
+#include "codegen/host/MatrixTiles.h"
 #include "dialect/kernel/KernelDialect.h"
 
 namespace memformer::host {
@@ -11,7 +11,8 @@ namespace memformer::host {
 /// C [m, n] = A [m, k] · B [k, n]. A workgroup computes a block of `tilesPerBlock` row tiles and
 /// `stripsPerBlock` strips; entries are summed in steps of `depth`, each from zero, the steps'
 /// sums being added in ascending order. `depth` depends on k alone, so an entry's bits depend on
-/// its row, its column and k; of a transposed A also on whether m or n is large.
+/// its row, its column and k; of a transposed A also on whether m or n is large, and of packed
+/// pairs in tile registers on whether the rows are few (MatrixVector.h).
 struct GemmPlan {
   static mlir::FailureOr<GemmPlan> get(kernel::GemmOp op, const HostTarget &target);
 
@@ -21,6 +22,9 @@ struct GemmPlan {
   bool packed, transposeA, normalized;
   /// Factors are bf16, in pairs (PairGemm.h); `pairsInPlace`: A lies so in memory.
   bool inPairs, pairsInPlace;
+  /// Pairs are multiplied in tile registers (MatrixTiles.h): every entry is one chain in ascending
+  /// k then, whatever the steps are.
+  bool inTiles;
   Strip strip;
   /// Full strips, and the columns of the one after them (0: none).
   int64_t fullStrips, tail;
@@ -41,7 +45,13 @@ struct GemmPlan {
       return !normalized && !pairsInPlace;
     return !normalized && !transposeA && stepped() && k % 256 == 0;
   }
-  int64_t pairsOfStep() const { return (depth + 1) / 2; }
+  /// Entries that are multiplied at a time: copies of k entries are padded with zeros to a
+  /// multiple.
+  int64_t unit() const { return inTiles ? registerDepth : inPairs ? 2 : 1; }
+  int64_t padded(int64_t entries) const { return (entries + unit() - 1) / unit() * unit(); }
+  int64_t pairsOfStep() const { return padded(depth) / 2; }
+  /// Packed pairs of k that are too few for a register are copied.
+  int64_t pairsOfTail() const { return inTiles && packed ? (k % registerDepth + 1) / 2 : 0; }
 };
 
 } // namespace memformer::host

@@ -17,9 +17,9 @@ namespace memformer::host {
 
 // What changes the code of a kernel. Others (encryption, random numbers, …) would only keep an
 // artifact from running on a CPU that lacks them.
-static constexpr StringLiteral x86Features[] = {"avx",      "avx2",     "fma",      "bmi",
-                                                "bmi2",     "lzcnt",    "avx512f",  "avx512bw",
-                                                "avx512cd", "avx512dq", "avx512vl", "avx512bf16"};
+static constexpr StringLiteral x86Features[] = {
+    "avx",      "avx2",     "fma",      "bmi",      "bmi2",       "lzcnt",    "avx512f",
+    "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx512bf16", "amx-tile", "amx-bf16"};
 
 static void initializeTargets() {
   static std::once_flag once;
@@ -83,9 +83,13 @@ Expected<HostTarget> HostTarget::get(StringRef cpu) {
     return createStringError("expected a CPU with AVX2 and FMA, but got '" + host.cpu + "'");
   bool wide = llvm::all_of(ArrayRef<StringRef>{"avx512f", "avx512bw", "avx512dq", "avx512vl"},
                            [&](StringRef name) { return features->contains(name); });
-  for (StringRef name : x86Features)
-    if (features->contains(name) && (wide || !name.starts_with("avx512")))
+  bool tiles = wide && features->contains("amx-tile") && features->contains("amx-bf16");
+  for (StringRef name : x86Features) {
+    bool usable = name.starts_with("amx") ? tiles : wide || !name.starts_with("avx512");
+    if (features->contains(name) && usable)
       host.features.push_back(name.str());
+  }
+  host.tiles = tiles ? TileSupport::Registers : TileSupport::None;
   host.lanes = wide ? 16 : 8;
   host.vectorRegisters = wide ? 32 : 16;
   return host;

@@ -11,6 +11,10 @@
 
 namespace memformer::host {
 
+/// Whether products of bf16 use tile registers: AMX's, or, for tests of any other CPU, memory that
+/// is read and written where they would be.
+enum class TileSupport { None, Registers, Emulated };
+
 struct HostTarget {
   std::string triple;
   /// LLVM's name of the CPU and the features ("avx2", "fma", …) that compiled kernels may use.
@@ -19,6 +23,7 @@ struct HostTarget {
   /// f32 lanes of the widest vector that is worth using, and how many such registers there are.
   int64_t lanes = 8;
   int64_t vectorRegisters = 16;
+  TileSupport tiles = TileSupport::None;
   /// Bytes of the first and second level caches of one core.
   int64_t l1Bytes = 32 * 1024;
   int64_t l2Bytes = 512 * 1024;

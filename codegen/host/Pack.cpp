@@ -69,7 +69,7 @@ static void copyTransposed(Emit &e, const Panel &panel) {
 static void copyPairs(Emit &e, const Panel &panel, bool transposed) {
   auto store = [&](Value low, Value high, Value pair, int64_t j) {
     Value place = e.addIndex(e.addIndex(panel.offset, e.mulIndex(pair, panel.width * 2)), 2 * j);
-    storePairs(e, low, high, panel.result, place);
+    storePairs(e, pairOf(e, low, high), panel.result, place);
   };
   for (int64_t j = 0; j < panel.width; j += e.lanes) {
     int64_t columns = panel.columns(e, j);

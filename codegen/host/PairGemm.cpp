@@ -54,10 +54,11 @@ PairFactor repeatPair(Emit &e, Value buffer, Value offset) {
   return factorOf(e, lanes);
 }
 
-PairFactor loadPairs(Emit &e, Value buffer, Value offset, int64_t active) {
+// The pairs of `active` columns, and zeros.
+static Value loadLanes(Emit &e, Value buffer, Value offset, int64_t active) {
   VectorType type = pairsOf(e, e.lanes);
   if (active >= e.lanes)
-    return factorOf(e, vector::LoadOp::create(e.b, e.loc, type, buffer, offset));
+    return vector::LoadOp::create(e.b, e.loc, type, buffer, offset);
   SmallVector<bool> lanes(size_t(2 * e.lanes));
   std::fill_n(lanes.begin(), 2 * active, true);
   auto maskType = VectorType::get({2 * e.lanes}, e.b.getI1Type());
@@ -65,7 +66,11 @@ PairFactor loadPairs(Emit &e, Value buffer, Value offset, int64_t active) {
                                          DenseElementsAttr::get(maskType, ArrayRef<bool>(lanes)));
   Value zeros = arith::ConstantOp::create(
       e.b, e.loc, DenseElementsAttr::get(type, Attribute(e.b.getI16IntegerAttr(0))));
-  return factorOf(e, vector::MaskedLoadOp::create(e.b, e.loc, type, buffer, offset, mask, zeros));
+  return vector::MaskedLoadOp::create(e.b, e.loc, type, buffer, offset, mask, zeros);
+}
+
+PairFactor loadPairs(Emit &e, Value buffer, Value offset, int64_t active) {
+  return factorOf(e, loadLanes(e, buffer, offset, active));
 }
 
 SmallVector<Value> emitPairTile(Emit &e, int64_t rows, const Strip &strip, const Matrix &a,
@@ -108,11 +113,24 @@ SmallVector<Value> emitPairTile(Emit &e, int64_t rows, const Strip &strip, const
   return sums;
 }
 
-void storePairs(Emit &e, Value low, Value high, Value buffer, Value offset) {
+Value pairOf(Emit &e, Value low, Value high) {
   Value shifted = arith::ShRUIOp::create(e.b, e.loc, low, e.splatInt(16));
-  Value both = arith::OrIOp::create(e.b, e.loc, shifted, high);
-  Value pairs = vector::BitCastOp::create(e.b, e.loc, pairsOf(e, e.lanes), both);
-  vector::StoreOp::create(e.b, e.loc, pairs, buffer, offset);
+  return arith::OrIOp::create(e.b, e.loc, shifted, high);
+}
+
+void storePairs(Emit &e, Value pairs, Value buffer, Value offset) {
+  Value entries = vector::BitCastOp::create(e.b, e.loc, pairsOf(e, e.lanes), pairs);
+  vector::StoreOp::create(e.b, e.loc, entries, buffer, offset);
+}
+
+Value loadHigh(Emit &e, const Matrix &from, Value row, Value column, Value mask) {
+  Type element = cast<MemRefType>(from.buffer.getType()).getElementType();
+  VectorType type = e.vector(element);
+  Value rest = arith::ConstantOp::create(
+      e.b, e.loc, DenseElementsAttr::get(type, Attribute(e.b.getZeroAttr(element))));
+  Value x = vector::MaskedLoadOp::create(e.b, e.loc, type, from.buffer,
+                                         from.from(e, row, column).offset, mask, rest);
+  return e.loadedToHigh(element.isInteger(16) ? e.widen(x) : x, from.buffer);
 }
 
 void copyInPairs(Emit &e, const Matrix &from, Value k, Value depth, Value begin, Value end,
@@ -122,26 +140,34 @@ void copyInPairs(Emit &e, const Matrix &from, Value k, Value depth, Value begin,
     Value active = distance(e, column, end);
     Value mask = vector::CreateMaskOp::create(e.b, e.loc, e.vector(e.b.getI1Type()), active);
     Value place = e.addIndex(to.offset, e.mulIndex(distance(e, begin, column), 2));
-    auto load = [&](Value row) {
-      Type element = cast<MemRefType>(from.buffer.getType()).getElementType();
-      VectorType type = e.vector(element);
-      Value rest = arith::ConstantOp::create(
-          e.b, e.loc, DenseElementsAttr::get(type, Attribute(e.b.getZeroAttr(element))));
-      Value x = vector::MaskedLoadOp::create(e.b, e.loc, type, from.buffer,
-                                             from.from(e, row, column).offset, mask, rest);
-      return e.loadedToHigh(element.isInteger(16) ? e.widen(x) : x, from.buffer);
-    };
+    auto load = [&](Value row) { return loadHigh(e, from, row, column, mask); };
     Value pairs = arith::DivUIOp::create(e.b, e.loc, depth, two);
     e.loop(zero, pairs, 1, [&](Value pair) {
       Value row = e.addIndex(k, e.mulIndex(pair, 2));
-      storePairs(e, load(row), load(e.addIndex(row, 1)), to.buffer,
+      storePairs(e, pairOf(e, load(row), load(e.addIndex(row, 1))), to.buffer,
                  e.addIndex(place, e.mulIndex(pair, to.rowStride)));
     });
     Value odd = arith::RemUIOp::create(e.b, e.loc, depth, two);
     e.ifThen(e.compareInt(arith::CmpIPredicate::ne, odd, zero), [&] {
-      storePairs(e, load(e.addIndex(k, e.mulIndex(pairs, 2))), e.splatInt(0), to.buffer,
+      Value last = load(e.addIndex(k, e.mulIndex(pairs, 2)));
+      storePairs(e, pairOf(e, last, e.splatInt(0)), to.buffer,
                  e.addIndex(place, e.mulIndex(pairs, to.rowStride)));
     });
+  });
+}
+
+void copyPairs(Emit &e, const Matrix &from, int64_t pairs, int64_t columns, const Matrix &to) {
+  e.loop(e.index(0), e.index(pairs), 1, [&](Value pair) {
+    for (int64_t j = 0; j < columns; j += e.lanes)
+      storePairs(e, loadLanes(e, from.buffer, from.from(e, pair, e.index(j)).offset, columns - j),
+                 to.buffer, to.from(e, pair, e.index(j)).offset);
+  });
+}
+
+void zeroPairs(Emit &e, Value begin, Value end, int64_t columns, const Matrix &to) {
+  e.loop(begin, end, 1, [&](Value pair) {
+    for (int64_t j = 0; j < columns; j += e.lanes)
+      storePairs(e, e.splatInt(0), to.buffer, to.from(e, pair, e.index(j)).offset);
   });
 }
 

@@ -33,13 +33,22 @@ llvm::SmallVector<mlir::Value> emitPairTile(Emit &e, int64_t rows, const Strip &
                                             const Matrix &a, const Matrix &b, mlir::Value pairs,
                                             int64_t loaded);
 
-/// One vector of pairs: `low` (of k) and `high` (of k + 1), each as `Emit::roundToHigh` gives them.
-void storePairs(Emit &e, mlir::Value low, mlir::Value high, mlir::Value buffer, mlir::Value offset);
+/// `low` (of k) and `high` (of k + 1), each as `Emit::roundToHigh` gives them, as pairs: i32.
+mlir::Value pairOf(Emit &e, mlir::Value low, mlir::Value high);
+/// Stores `lanes` pairs, as i32 or i16.
+void storePairs(Emit &e, mlir::Value pairs, mlir::Value buffer, mlir::Value offset);
+/// Entries of a row, as `Emit::roundToHigh` gives them; zero where the mask is.
+mlir::Value loadHigh(Emit &e, const Matrix &from, mlir::Value row, mlir::Value column,
+                     mlir::Value mask);
 
 /// Rows [k, k + depth) of `from` in pairs: columns [begin, end), whatever vector they end in, to
 /// places from 0 on of the pairs `to`. A last row without a partner is paired with zeros.
 void copyInPairs(Emit &e, const Matrix &from, mlir::Value k, mlir::Value depth, mlir::Value begin,
                  mlir::Value end, const Matrix &to);
+/// The first rows of pairs, `columns` in each, from one matrix of pairs to another, which has
+/// places for whole vectors; and zeros to the rows [begin, end).
+void copyPairs(Emit &e, const Matrix &from, int64_t pairs, int64_t columns, const Matrix &to);
+void zeroPairs(Emit &e, mlir::Value begin, mlir::Value end, int64_t columns, const Matrix &to);
 
 } // namespace memformer::host
 

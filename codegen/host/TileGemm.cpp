@@ -54,14 +54,22 @@ Value RowTiles::firstRow(Emit &e, Value tile) const {
   return large ? e.addIndex(row, e.minIndex(tile, large)) : row;
 }
 
-void RowTiles::forEach(Emit &e, Value begin, Value end,
-                       function_ref<void(Value, Value, int64_t)> body) const {
+void RowTiles::forEachSize(Emit &e, Value begin, Value end,
+                           function_ref<void(Value, Value, int64_t)> body) const {
   if (large) {
-    Value last = e.minIndex(end, large);
-    e.loop(begin, last, 1, [&](Value tile) { body(tile, e.mulIndex(tile, size + 1), size + 1); });
+    body(begin, e.minIndex(end, large), size + 1);
     begin = arith::MaxUIOp::create(e.b, e.loc, begin, e.index(large));
   }
-  e.loop(begin, end, 1, [&](Value tile) { body(tile, firstRow(e, tile), size); });
+  body(begin, end, size);
+}
+
+void RowTiles::forEach(Emit &e, Value begin, Value end,
+                       function_ref<void(Value, Value, int64_t)> body) const {
+  forEachSize(e, begin, end, [&](Value first, Value last, int64_t rows) {
+    e.loop(first, last, 1, [&](Value tile) {
+      body(tile, rows == size ? firstRow(e, tile) : e.mulIndex(tile, rows), rows);
+    });
+  });
 }
 
 // Fetches what belongs to `steps` values of k.

@@ -51,6 +51,9 @@ struct RowTiles {
   /// The most rows that `tiles` consecutive tiles have.
   int64_t mostRows(int64_t tiles) const { return tiles * size + std::min(tiles, large); }
   mlir::Value firstRow(Emit &e, mlir::Value tile) const;
+  /// `body(begin, end, rows)` for each size, with the tiles of that size that are in [begin, end).
+  void forEachSize(Emit &e, mlir::Value begin, mlir::Value end,
+                   llvm::function_ref<void(mlir::Value, mlir::Value, int64_t)> body) const;
   /// `body(tile, first row, rows)` for tiles in [begin, end), built once for each size.
   void forEach(Emit &e, mlir::Value begin, mlir::Value end,
                llvm::function_ref<void(mlir::Value, mlir::Value, int64_t)> body) const;

@@ -1,6 +1,8 @@
 // Compiles one kernel from text, runs it on tensors, and compares with a plain loop.
 
 #include "test/codegen/kernel_harness.h"
+
+#include "runtime/machine.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"
 
@@ -89,6 +91,19 @@ std::vector<std::string> testedCPUs() {
   return cpus;
 }
 
+static constexpr const char *emulatedTiles = " with emulated tiles";
+
+std::vector<std::string> testedTileCPUs() {
+  std::vector<std::string> cpus;
+  for (const std::string &cpu : testedCPUs())
+    cpus.push_back(cpu + emulatedTiles);
+  const TargetInfo tiles = {
+      "host", "x86_64-unknown-linux-gnu", "sapphirerapids", {"amx-tile", "amx-bf16"}};
+  if (checkMachine(tiles))
+    cpus.push_back("sapphirerapids");
+  return cpus;
+}
+
 static std::vector<std::string> typesOf(const std::vector<Tensor> &tensors) {
   std::vector<std::string> types;
   for (const Tensor &tensor : tensors)
@@ -98,11 +113,15 @@ static std::vector<std::string> typesOf(const std::vector<Tensor> &tensors) {
 
 std::optional<Kernel> Kernel::compile(const std::string &body, const std::vector<Tensor> &operands,
                                       const std::vector<Tensor> &results, const std::string &cpu) {
-  auto target = host::HostTarget::get(cpu);
+  llvm::StringRef name = cpu;
+  bool emulated = name.consume_back(emulatedTiles);
+  auto target = host::HostTarget::get(name);
   if (!target) {
     ADD_FAILURE() << llvm::toString(target.takeError());
     return std::nullopt;
   }
+  if (emulated)
+    target->tiles = host::TileSupport::Emulated;
   auto loaded = host::loadKernel(body, typesOf(operands), typesOf(results), *target);
   if (!loaded) {
     ADD_FAILURE() << llvm::toString(loaded.takeError());
@@ -200,8 +219,8 @@ static void compare(const Tensor &actual, const Expected &expected, size_t argum
       << actual[where] << " instead of " << expected.entries[size_t(where)];
 }
 
-void check(const KernelCase &test) {
-  for (const std::string &cpu : testedCPUs()) {
+void check(const KernelCase &test, const std::vector<std::string> &cpus) {
+  for (const std::string &cpu : cpus) {
     SCOPED_TRACE(test.name + " on " + cpu);
     auto kernel = Kernel::compile(test.body, test.operands, test.results, cpu);
     if (!kernel)

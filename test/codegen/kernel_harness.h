@@ -43,6 +43,8 @@ Tensor integers(std::vector<int64_t> shape, uint64_t seed, int32_t low, int32_t 
 
 /// The CPUs to test: AVX2 alone, and AVX-512 where this machine has it.
 std::vector<std::string> testedCPUs();
+/// The same with emulated tile registers, and one that has them where this machine does.
+std::vector<std::string> testedTileCPUs();
 
 /// A kernel compiled, linked and loaded; closed with its last copy.
 class Kernel {
@@ -81,8 +83,8 @@ struct KernelCase {
       expected;
 };
 
-/// On every tested CPU: within tolerance, and the same bits for both orders of workgroups.
-void check(const KernelCase &kernel);
+/// On every CPU: within tolerance, and the same bits for both orders of workgroups.
+void check(const KernelCase &kernel, const std::vector<std::string> &cpus = testedCPUs());
 
 /// 2⁻²⁴, half of the distance between 1 and the next f32.
 inline constexpr double roundoff = 5.9604644775390625e-8;

@@ -47,7 +47,7 @@ std::string gemm(const Form &form, int64_t n, const std::vector<Tensor> &operand
          " {\n^bb0(%x: f32, %i: i32):\n  kernel.yield %x : f32\n}";
 }
 
-void checkGemm(const Form &form, const Size &s) {
+void checkGemm(const Form &form, const Size &s, const std::vector<std::string> &cpus) {
   Tensor a = uniform(form.transposed ? std::vector{s.k, s.m} : std::vector{s.m, s.k}, 1);
   Tensor b = uniform({s.k, s.n}, 2), c = zeros({s.m, s.n});
   c.narrow = form.narrowC;
@@ -84,7 +84,8 @@ void checkGemm(const Form &form, const Size &s) {
   };
   check({std::string(form.name) + " " + std::to_string(s.m) + "x" + std::to_string(s.n) + "x" +
              std::to_string(s.k),
-         gemm(form, s.n, operands, results), operands, buffer, results, expected});
+         gemm(form, s.n, operands, results), operands, buffer, results, expected},
+        cpus);
 }
 
 class PairGemm : public ::testing::TestWithParam<Form> {};
@@ -93,7 +94,16 @@ TEST_P(PairGemm, OddShapes) {
   for (const Size &size : {Size{1, 1, 1}, Size{1, 1, 2}, Size{2, 3, 5}, Size{1, 70, 131},
                            Size{17, 33, 31}, Size{29, 97, 64}, Size{5, 70, 1030}, Size{3, 20, 768},
                            Size{131, 40, 513}, Size{13, 9, 1035}, Size{300, 1, 9}})
-    checkGemm(GetParam(), size);
+    checkGemm(GetParam(), size, testedCPUs());
+}
+
+// Rows, columns and depths around those of a tile register, of two, and of a step.
+TEST_P(PairGemm, TileRegisters) {
+  for (const Size &size :
+       {Size{1, 1, 1}, Size{5, 3, 2}, Size{16, 16, 32}, Size{17, 33, 31}, Size{32, 32, 64},
+        Size{33, 17, 33}, Size{29, 97, 96}, Size{5, 70, 1030}, Size{131, 40, 513},
+        Size{67, 9, 1035}, Size{9, 20, 1024}, Size{300, 1, 9}})
+    checkGemm(GetParam(), size, testedTileCPUs());
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -126,6 +136,48 @@ TEST(PairGemmBits, OfARowAreItsOwn) {
     for (int64_t j = 0; j < 50; ++j) {
       EXPECT_EQ(all[20 * 50 + j], alone[j]) << "column " << j << " on " << cpu;
       EXPECT_EQ(all[20 * 50 + j], vector[j]) << "column " << j << " on " << cpu;
+    }
+  }
+  // Packed rows that are too few for tile registers are summed in another order.
+  for (const std::string &cpu : testedTileCPUs()) {
+    Tensor all = run({.name = "", .panel = 32}, a, packedPairs(b, 32), cpu);
+    Tensor alone = run({.name = ""}, narrowed(one), narrowed(b), cpu);
+    for (int64_t j = 0; j < 50; ++j)
+      EXPECT_EQ(all[20 * 50 + j], alone[j]) << "column " << j << " on " << cpu;
+  }
+}
+
+// Rows that a product normalises are those that layer_norm stores in bf16.
+TEST(PairGemmBits, OfNormalisedRows) {
+  for (const Size &size : {Size{37, 50, 70}, Size{19, 33, 129}, Size{64, 64, 1024}}) {
+    Tensor x = uniform({size.m, size.k}, 1), scale = uniform({size.k}, 2),
+           shift = uniform({size.k}, 3), b = packedPairs(uniform({size.k, size.n}, 4), 32);
+    Tensor rows = narrowed(zeros({size.m, size.k})), c = zeros({size.m, size.n});
+    std::vector<std::string> cpus = testedCPUs();
+    for (const std::string &cpu : testedTileCPUs())
+      cpus.push_back(cpu);
+    auto run = [&](const std::string &body, const std::vector<Tensor> &operands,
+                   const Tensor &result, const std::string &cpu) {
+      auto kernel = Kernel::compile(body, operands, {result}, cpu);
+      std::vector<Tensor> arguments = operands;
+      arguments.push_back(result);
+      return kernel ? kernel->run(arguments).back() : result;
+    };
+    for (const std::string &cpu : cpus) {
+      Tensor normalized =
+          run("kernel.layer_norm %0, %1, %2 {epsilon = 1.0e-5 : f64} : (" + x.type() + ", " +
+                  scale.type() + ", " + shift.type() + ") -> " + rows.type(),
+              {x, scale, shift}, rows, cpu);
+      Tensor expected = run(gemm({.name = "", .panel = 32}, size.n, {normalized, b}, {c}),
+                            {normalized, b}, c, cpu);
+      Tensor fused = run("kernel.gemm %0, %1 normalize(%2, %3) n " + std::to_string(size.n) +
+                             " packed operands bf16 : (" + x.type() + ", " + b.type() + ", " +
+                             scale.type() + ", " + shift.type() + ") -> " + c.type() +
+                             " {\n^bb0(%x: f32, %i: i32):\n  kernel.yield %x : f32\n}",
+                         {x, b, scale, shift}, c, cpu);
+      for (int64_t i = 0; i < c.entries(); ++i)
+        EXPECT_EQ(fused[i], expected[i]) << i << " on " << cpu;
+      EXPECT_NE(expected[0], 0);
     }
   }
 }
