@@ -5,6 +5,7 @@
 #include "codegen/Manifest.h"
 #include "codegen/host/Compile.h"
 #include "codegen/host/Link.h"
+#include "codegen/nvptx/Compile.h"
 #include "dialect/kernel/KernelDialect.h"
 #include "runtime/artifact.h"
 
@@ -41,7 +42,47 @@ static nlohmann::json translate(llvm::json::Object object) {
   return nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
 }
 
+// Compiles a device's kernels. `section` gets PTX and cubins, each at a multiple of 16 bytes.
+static FailureOr<llvm::json::Object>
+compileDevice(const DeviceProgram &device, const CompileOptions &options, std::string &section) {
+  ModuleOp program = device.program;
+  SmallVector<program::KernelOp> kernels(program.getOps<program::KernelOp>());
+  auto compiled =
+      nvptx::compileKernels(kernels, device.target, nvptx::Stage::Binary, options.threads);
+  if (failed(compiled))
+    return failure();
+  auto append = [&](StringRef bytes) {
+    section.resize(llvm::alignTo(section.size(), 16));
+    llvm::json::Array place{int64_t(section.size()), int64_t(bytes.size())};
+    section += bytes;
+    return place;
+  };
+  ManifestSettings settings;
+  settings.target = llvm::json::Object{{"kind", "cuda"},
+                                       {"architecture", device.target.architecture},
+                                       {"ptx_version", device.target.ptxVersion}};
+  for (auto [op, kernel] : llvm::zip_equal(kernels, *compiled)) {
+    if (kernel.spilledBytes > 0)
+      op.emitWarning() << "a thread of '" << kernel.symbol << "' spills " << kernel.spilledBytes
+                       << " bytes of registers on " << device.target.architecture;
+    settings.grids[kernel.symbol] = kernel.grid;
+    llvm::json::Object keys{{"threads", kernel.threads},
+                            {"shared_bytes", kernel.sharedBytes},
+                            {"registers", kernel.registers}};
+    // The driver takes a text that ends with zero.
+    keys["ptx"] = append(StringRef(kernel.code.c_str(), kernel.code.size() + 1));
+    if (!kernel.binary.empty())
+      keys["cubin"] = append(kernel.binary);
+    settings.kernelKeys[kernel.symbol] = std::move(keys);
+  }
+  llvm::Expected<llvm::json::Object> manifest = buildDeviceManifest(program, settings);
+  if (!manifest)
+    return program.emitError() << llvm::toString(manifest.takeError());
+  return std::move(*manifest);
+}
+
 FailureOr<std::vector<std::byte>> compileArtifact(ModuleOp program, const host::HostTarget &target,
+                                                  ArrayRef<DeviceProgram> devices,
                                                   const CompileOptions &options) {
   SmallVector<program::KernelOp> kernels(program.getOps<program::KernelOp>());
   FailureOr<std::vector<host::CompiledKernel>> compiled =
@@ -65,8 +106,22 @@ FailureOr<std::vector<std::byte>> compileArtifact(ModuleOp program, const host::
   if (!manifest)
     return program.emitError() << llvm::toString(manifest.takeError());
 
-  const SectionData section = {"host", std::as_bytes(std::span(linked->data(), linked->size()))};
-  auto artifact = assembleArtifact(translate(std::move(*manifest)), std::span(&section, 1));
+  auto bytesOf = [](const std::string &text) {
+    return std::as_bytes(std::span(text.data(), text.size()));
+  };
+  std::vector<SectionData> sections = {{"host", bytesOf(*linked)}};
+  std::vector<std::string> code(devices.size());
+  llvm::json::Array described;
+  for (auto [device, text] : llvm::zip_equal(devices, code)) {
+    auto compiledDevice = compileDevice(device, options, text);
+    if (failed(compiledDevice))
+      return failure();
+    described.push_back(std::move(*compiledDevice));
+    sections.push_back({device.target.architecture.str(), bytesOf(text)});
+  }
+  if (!devices.empty())
+    (*manifest)["devices"] = std::move(described);
+  auto artifact = assembleArtifact(translate(std::move(*manifest)), sections);
   if (!artifact)
     return program.emitError("the artifact is not one that the runtime accepts: ")
            << artifact.error().message;

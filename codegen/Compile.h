@@ -4,6 +4,7 @@
 #define MEMFORMER_CODEGEN_COMPILE_H
 
 #include "codegen/host/HostTarget.h"
+#include "codegen/nvptx/GpuTarget.h"
 #include "mlir/IR/BuiltinOps.h"
 
 #include <cstddef>
@@ -21,10 +22,17 @@ struct CompileOptions {
   unsigned threads = 0;
 };
 
-/// The bytes of an artifact with the program's kernels compiled for a CPU. Failures are diagnostics
-/// at the program or at the kernel.
+/// The model's program as it was planned for a GPU.
+struct DeviceProgram {
+  mlir::ModuleOp program;
+  nvptx::GpuTarget target;
+};
+
+/// The bytes of an artifact with the program's kernels compiled for a CPU, and those of each device
+/// for it. Failures are diagnostics at the program or at the kernel.
 mlir::FailureOr<std::vector<std::byte>> compileArtifact(mlir::ModuleOp program,
                                                         const host::HostTarget &target,
+                                                        llvm::ArrayRef<DeviceProgram> devices,
                                                         const CompileOptions &options);
 
 } // namespace memformer

@@ -17,7 +17,9 @@ public:
   ManifestBuilder(ModuleOp module, const ManifestSettings &settings)
       : module(module), settings(settings) {}
 
+  /// Everything; and what a target has of its own.
   llvm::Expected<json::Object> build();
+  llvm::Expected<json::Object> buildProgram();
 
 private:
   json::Array address(program::AddressAttr address) {
@@ -67,10 +69,14 @@ llvm::Error ManifestBuilder::addKernels(json::Object &manifest) {
     if (!settings.grids.contains(symbol))
       return llvm::createStringError("expected a grid of kernel '%s'", symbol.str().c_str());
     kernels[symbol] = int64_t(result.size());
-    result.push_back(json::Object{{"symbol", symbol},
-                                  {"kind", kernel.getKernel()->getName().stripDialect()},
-                                  {"flops", int64_t(kernel.getFlops())},
-                                  {"bytes", int64_t(kernel.getBytes())}});
+    json::Object entry{{"symbol", symbol},
+                       {"kind", kernel.getKernel()->getName().stripDialect()},
+                       {"flops", int64_t(kernel.getFlops())},
+                       {"bytes", int64_t(kernel.getBytes())}};
+    if (auto keys = settings.kernelKeys.find(symbol); keys != settings.kernelKeys.end())
+      for (const auto &[key, value] : keys->second)
+        entry[key] = value;
+    result.push_back(std::move(entry));
   }
   manifest["kernels"] = std::move(result);
   return llvm::Error::success();
@@ -122,18 +128,27 @@ json::Array ManifestBuilder::instructions(Block &block) {
 }
 
 llvm::Expected<json::Object> ManifestBuilder::build() {
+  llvm::Expected<json::Object> program = buildProgram();
+  if (!program)
+    return program;
   auto name = module->getAttrOfType<StringAttr>(nameAttribute);
   auto schedule = module->getAttrOfType<StringAttr>(scheduleAttribute);
   auto batch = module->getAttrOfType<IntegerAttr>(batchAttribute);
   if (!schedule || !batch)
     return llvm::createStringError("expected a module with a schedule and a batch, as -kernel-plan "
                                    "makes it");
-  json::Object manifest{{"producer", settings.producer},
-                        {"name", name ? name.getValue() : "model"},
-                        {"configuration", settings.configuration},
-                        {"schedule", schedule.getValue()},
-                        {"batch", batch.getInt()},
-                        {"target", json::Object(settings.target)}};
+  json::Object manifest = std::move(*program);
+  manifest["producer"] = settings.producer;
+  manifest["name"] = name ? name.getValue() : "model";
+  manifest["configuration"] = settings.configuration;
+  manifest["schedule"] = schedule.getValue();
+  manifest["batch"] = batch.getInt();
+  manifest["parameters"] = tensors(program::TensorKind::Parameter);
+  return manifest;
+}
+
+llvm::Expected<json::Object> ManifestBuilder::buildProgram() {
+  json::Object manifest{{"target", json::Object(settings.target)}};
   json::Array spaceTable;
   for (auto space : module.getOps<program::SpaceOp>()) {
     spaces[space.getSymName()] = int64_t(spaceTable.size());
@@ -144,7 +159,6 @@ llvm::Expected<json::Object> ManifestBuilder::build() {
                                       {"extra_segments", int64_t(space.getExtraSegments())}});
   }
   manifest["spaces"] = std::move(spaceTable);
-  manifest["parameters"] = tensors(program::TensorKind::Parameter);
   manifest["state"] = tensors(program::TensorKind::State);
   manifest["inputs"] = tensors(program::TensorKind::Input);
   manifest["outputs"] = tensors(program::TensorKind::Output);
@@ -169,4 +183,9 @@ llvm::Expected<json::Object> ManifestBuilder::build() {
 llvm::Expected<json::Object> memformer::buildManifest(ModuleOp module,
                                                       const ManifestSettings &settings) {
   return ManifestBuilder(module, settings).build();
+}
+
+llvm::Expected<json::Object> memformer::buildDeviceManifest(ModuleOp module,
+                                                            const ManifestSettings &settings) {
+  return ManifestBuilder(module, settings).buildProgram();
 }

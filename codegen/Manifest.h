@@ -22,12 +22,19 @@ struct ManifestSettings {
   llvm::json::Object target;
   /// Workgroups of each kernel, by symbol.
   llvm::StringMap<int64_t> grids;
+  /// Further keys of a kernel's entry, by symbol: what a device's kernels have.
+  llvm::StringMap<llvm::json::Object> kernelKeys;
 };
 
 /// Everything but `sections`, which whoever lays out the file adds. Fails where the module is not a
 /// program or a kernel has no grid.
 llvm::Expected<llvm::json::Object> buildManifest(mlir::ModuleOp module,
                                                  const ManifestSettings &settings);
+
+/// One entry of `devices`: the same program planned for another target, without what it shares with
+/// the host's (`producer`, `name`, `configuration`, `schedule`, `batch`, `parameters`).
+llvm::Expected<llvm::json::Object> buildDeviceManifest(mlir::ModuleOp module,
+                                                       const ManifestSettings &settings);
 
 } // namespace memformer
 

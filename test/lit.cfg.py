@@ -1,6 +1,7 @@
 # How lit runs the tests on IR and on command lines.
 
 import os
+import shutil
 
 import lit.formats
 import lit.util
@@ -16,6 +17,14 @@ config.environment["PATH"] = os.pathsep.join(
     [os.path.join(config.build_dir, "bin"), config.llvm_tools_dir, config.environment["PATH"]]
 )
 config.environment["FILECHECK_OPTS"] = "-enable-var-scope --dump-input-filter=error"
+
+# Tests of assembled PTX need ptxas.
+assembler = os.environ.get("MEMFORMER_PTXAS") or shutil.which("ptxas")
+if assembler:
+    config.available_features.add("ptxas")
+    config.environment["MEMFORMER_PTXAS"] = assembler
+else:
+    lit_config.note("tests that assemble PTX are off: neither MEMFORMER_PTXAS nor ptxas was found")
 
 # The libraries that programs executed by mlir-runner print with.
 runner_libraries = [

@@ -3,6 +3,7 @@
 #include "codegen/Compile.h"
 #include "codegen/host/Compile.h"
 #include "codegen/host/MatrixVector.h"
+#include "codegen/nvptx/Compile.h"
 #include "frontend/Model.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
@@ -22,14 +23,14 @@ namespace cl = llvm::cl;
 namespace {
 
 // In the order of compilation.
-enum class Level { Model, Replay, Schedule, Kernels, Program, MLIR, LLVM, Assembly, Artifact };
+enum class Level { Model, Replay, Schedule, Kernels, Program, MLIR, LLVM, Assembly, PTX, Artifact };
 
 // Which functions are made: training takes those of gradients and the optimizer, generation those
 // of single positions.
 enum class Purpose { Training, Generation, Everything };
 
 struct Settings {
-  std::string input, output, target, cpu;
+  std::string input, output, targets, cpu;
   Purpose purpose;
   int64_t batch;
   ScheduleKind schedule;
@@ -44,7 +45,9 @@ Settings parseCommandLine(int argc, char **argv) {
   cl::opt<std::string> input(cl::Positional, cl::Required, cl::desc("MODEL.{toml,mlir}"));
   cl::opt<std::string> output("o", cl::value_desc("file"), cl::init("-"),
                               cl::desc("where to write; '-' prints (not an artifact)"));
-  cl::opt<std::string> target("target", cl::init("host"), cl::desc("what to compile for: host"));
+  cl::opt<std::string> targets(
+      "target", cl::value_desc("host,sm_80,..."), cl::init("host"),
+      cl::desc("what to compile for; an artifact has the host's code in any case"));
   cl::opt<std::string> cpu("cpu", cl::init("native"),
                            cl::desc("the CPU at hand (native), or LLVM's name of another"));
   cl::opt<int64_t> batch("batch", cl::init(0), cl::desc("rows of a batch [the configuration's]"));
@@ -70,6 +73,7 @@ Settings parseCommandLine(int argc, char **argv) {
                  clEnumValN(Level::MLIR, "mlir", "each kernel in vector ops"),
                  clEnumValN(Level::LLVM, "llvm", "each kernel in LLVM IR, optimised"),
                  clEnumValN(Level::Assembly, "assembly", "each kernel in assembly"),
+                 clEnumValN(Level::PTX, "ptx", "each kernel of one GPU target in PTX"),
                  clEnumValN(Level::Artifact, "artifact", "the artifact (default)")));
   cl::opt<unsigned> threads("threads", cl::init(0),
                             cl::desc("threads of the compiler [all cores]"));
@@ -78,8 +82,8 @@ Settings parseCommandLine(int argc, char **argv) {
   cl::SetVersionPrinter(
       [](llvm::raw_ostream &stream) { stream << "memformer-compile " MEMFORMER_VERSION "\n"; });
   cl::ParseCommandLineOptions(argc, argv, "memformer-compile: compiles a model to an artifact\n");
-  Settings settings{input, output,   target, cpu,     purpose,
-                    batch, schedule, level,  threads, overrides};
+  Settings settings{input, output,   targets, cpu,     purpose,
+                    batch, schedule, level,   threads, overrides};
   // These end here, and the linker goes through all options that it finds.
   cl::ResetCommandLineParser();
   return settings;
@@ -113,9 +117,19 @@ void printDiagnostic(Diagnostic &diagnostic) {
     print(note, "note");
 }
 
+// What a target wishes of the passes.
+struct TargetOptions {
+  int64_t panelWidth, fewRows;
+};
+
+TargetOptions optionsOf(const host::HostTarget &target) {
+  return {target.panelWidth(), host::mostVectorRows};
+}
+
+TargetOptions optionsOf(const nvptx::GpuTarget &target) { return {target.panelWidth(), 0}; }
+
 // The passes up to a level, Program at most.
-void buildPipeline(OpPassManager &passes, const Settings &settings,
-                   const host::HostTarget &target) {
+void buildPipeline(OpPassManager &passes, const Settings &settings, const TargetOptions &target) {
   Level level = settings.level;
   if (level == Level::Model)
     return;
@@ -134,9 +148,9 @@ void buildPipeline(OpPassManager &passes, const Settings &settings,
   if (level == Level::Schedule)
     return;
   KernelOptions kernelOptions;
-  kernelOptions.panelWidth = target.panelWidth();
+  kernelOptions.panelWidth = target.panelWidth;
   kernelOptions.training = scheduleOptions.training;
-  kernelOptions.fewRows = host::mostVectorRows;
+  kernelOptions.fewRows = target.fewRows;
   buildKernelPipeline(passes, kernelOptions);
   if (level != Level::Kernels)
     buildProgramPipeline(passes, ProgramOptions());
@@ -157,6 +171,21 @@ FailureOr<std::string> printKernels(ModuleOp program, const Settings &settings,
   return text;
 }
 
+FailureOr<std::string> printKernels(ModuleOp program, const Settings &settings,
+                                    const nvptx::GpuTarget &target) {
+  SmallVector<program::KernelOp> kernels(program.getOps<program::KernelOp>());
+  nvptx::Stage stage = settings.level == Level::MLIR   ? nvptx::Stage::MLIR
+                       : settings.level == Level::LLVM ? nvptx::Stage::LLVM
+                                                       : nvptx::Stage::PTX;
+  auto compiled = nvptx::compileKernels(kernels, target, stage, settings.threads);
+  if (failed(compiled))
+    return failure();
+  std::string text;
+  for (const nvptx::CompiledKernel &kernel : *compiled)
+    text += kernel.code + "\n";
+  return text;
+}
+
 int write(const std::string &output, std::string_view bytes) {
   if (output == "-") {
     llvm::outs() << bytes;
@@ -172,16 +201,70 @@ int write(const std::string &output, std::string_view bytes) {
   return 0;
 }
 
-int compile(const Settings &settings) {
-  if (settings.target != "host")
-    return fail("expected --target to be host, but got '" + settings.target + "'");
+/// The targets of a command line: GPUs in the order given, and whether the host is among them.
+struct Targets {
+  bool host = false;
+  std::vector<nvptx::GpuTarget> devices;
+};
+
+llvm::Expected<Targets> parseTargets(StringRef list) {
+  Targets targets;
+  SmallVector<StringRef> names;
+  list.split(names, ',');
+  for (StringRef name : names) {
+    if (name == "host") {
+      targets.host = true;
+      continue;
+    }
+    llvm::Expected<nvptx::GpuTarget> target = nvptx::GpuTarget::get(name);
+    if (!target)
+      return target.takeError();
+    for (const nvptx::GpuTarget &other : targets.devices)
+      if (other.architecture == name)
+        return llvm::createStringError("expected each --target once, but got '" + name + "' twice");
+    targets.devices.push_back(*target);
+  }
+  return targets;
+}
+
+// What does not go together on a command line; "" for nothing.
+std::string conflictOf(const Settings &settings, const Targets &targets) {
+  bool isArtifact = settings.level == Level::Artifact;
   if (settings.batch < 0)
-    return fail("expected --batch to be at least 1, but got " + llvm::Twine(settings.batch));
-  if (settings.level == Level::Artifact && settings.output == "-")
-    return fail("expected -o FILE for the artifact");
-  llvm::Expected<host::HostTarget> target = host::HostTarget::get(settings.cpu);
-  if (!target)
-    return fail(llvm::toString(target.takeError()));
+    return "expected --batch to be at least 1, but got " + std::to_string(settings.batch);
+  if (isArtifact && settings.output == "-")
+    return "expected -o FILE for the artifact";
+  if (!isArtifact && size_t(targets.host) + targets.devices.size() != 1)
+    return "expected one --target with --emit, but got '" + settings.targets + "'";
+  if (settings.level == Level::PTX && targets.host)
+    return "expected --target to be a GPU with --emit=ptx, but got 'host'";
+  if (settings.level == Level::Assembly && !targets.host)
+    return "expected --target to be host with --emit=assembly, but got '" + settings.targets + "'";
+  return "";
+}
+
+int printLevel(ModuleOp module, const Settings &settings, const Targets &targets,
+               const host::HostTarget &host) {
+  if (settings.level <= Level::Program) {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    module->print(stream);
+    return write(settings.output, text + "\n");
+  }
+  FailureOr<std::string> text = targets.host ? printKernels(module, settings, host)
+                                             : printKernels(module, settings, targets.devices[0]);
+  return failed(text) ? userError : write(settings.output, *text);
+}
+
+int compile(const Settings &settings) {
+  llvm::Expected<Targets> targets = parseTargets(settings.targets);
+  if (!targets)
+    return fail(llvm::toString(targets.takeError()));
+  if (std::string conflict = conflictOf(settings, *targets); !conflict.empty())
+    return fail(conflict);
+  llvm::Expected<host::HostTarget> host = host::HostTarget::get(settings.cpu);
+  if (!host)
+    return fail(llvm::toString(host.takeError()));
 
   DialectRegistry registry;
   registerDialects(registry);
@@ -196,26 +279,35 @@ int compile(const Settings &settings) {
   FailureOr<Model> model = loadModel(context, settings.input, settings.batch, settings.overrides);
   if (failed(model))
     return userError;
-  PassManager passes(&context);
-  buildPipeline(passes, settings, *target);
-  if (failed(passes.run(*model->module)))
-    return userError;
+  auto planFor = [&](ModuleOp module, const TargetOptions &target) {
+    PassManager passes(&context);
+    buildPipeline(passes, settings, target);
+    return passes.run(module);
+  };
 
-  if (settings.level <= Level::Program) {
-    std::string text;
-    llvm::raw_string_ostream stream(text);
-    model->module->print(stream);
-    return write(settings.output, text + "\n");
-  }
   if (settings.level != Level::Artifact) {
-    FailureOr<std::string> text = printKernels(*model->module, settings, *target);
-    return failed(text) ? userError : write(settings.output, *text);
+    TargetOptions target = targets->host ? optionsOf(*host) : optionsOf(targets->devices[0]);
+    if (failed(planFor(*model->module, target)))
+      return userError;
+    return printLevel(*model->module, settings, *targets, *host);
   }
+  // Each target has a program of its own, planned for it.
+  std::vector<OwningOpRef<ModuleOp>> modules;
+  std::vector<DeviceProgram> devices;
+  for (const nvptx::GpuTarget &target : targets->devices) {
+    modules.emplace_back(model->module->clone());
+    if (failed(planFor(*modules.back(), optionsOf(target))))
+      return userError;
+    devices.push_back({*modules.back(), target});
+  }
+  if (failed(planFor(*model->module, optionsOf(*host))))
+    return userError;
   CompileOptions options;
   options.producer = "memformer-compile " MEMFORMER_VERSION;
   options.configuration = model->configuration.text;
   options.threads = settings.threads;
-  FailureOr<std::vector<std::byte>> artifact = compileArtifact(*model->module, *target, options);
+  FailureOr<std::vector<std::byte>> artifact =
+      compileArtifact(*model->module, *host, devices, options);
   if (failed(artifact))
     return userError;
   return write(settings.output,

@@ -1,0 +1,300 @@
+// kernel.attention: online softmax over blocks of keys, queries in the rows of a block.
+
+#include "codegen/nvptx/AttentionBlock.h"
+#include "codegen/nvptx/Emitters.h"
+#include "codegen/nvptx/Math.h"
+#include "codegen/nvptx/RowNorms.h"
+
+#include <limits>
+#include <numbers>
+
+using namespace mlir;
+
+namespace memformer::nvptx {
+
+namespace {
+
+class AttentionEmitter {
+public:
+  AttentionEmitter(Emit &e, kernel::AttentionOp op, const KernelArguments &arguments);
+
+  int64_t emit();
+
+private:
+  /// What a query's softmax knows of the keys so far: the largest score, and the sum of
+  /// 2^(score − largest). The lanes that share a query all have it.
+  struct Softmax {
+    Value largest, sum;
+  };
+
+  void emitBlock(Value batch, Value head);
+  Softmax beginSoftmax();
+  Emit::Carried beginSums();
+  Softmax updateSoftmax(Value firstKey, Softmax old);
+  Emit::Carried addValues(Value firstKey, ValueRange sums);
+  void finishBlock(Softmax softmax, ValueRange sums);
+  void normalizeRows(Value batch);
+  void forEachResult(int64_t chunk, llvm::function_ref<void(int64_t, Value row, Value place)> body);
+  bool single() const { return plan.chunks == 1; }
+
+  Emit &e;
+  kernel::AttentionOp op;
+  const KernelArguments &arguments;
+  AttentionShape shape;
+  AttentionPlan plan;
+  ProbabilityDropout dropout;
+  float factor;
+  const Buffer *selfKeys = nullptr, *selfValues = nullptr, *bias = nullptr;
+
+  /// In shared memory: tiles [rows, chunk], scores and then probabilities [queries, keys], and a
+  /// factor of each query's sums.
+  Buffer queryTile, keyTile, valueTile, scores, factors;
+  /// Of the block: its first query, batch · heads + head, and the head in each tensor.
+  Value firstQuery, pair;
+  Head query, key, value, selfKey, selfValue, result;
+  /// The query that this thread has a share of, counted in the block, and which share.
+  Value ownQuery, ownLane;
+};
+
+AttentionEmitter::AttentionEmitter(Emit &e, kernel::AttentionOp op,
+                                   const KernelArguments &arguments)
+    : e(e), op(op), arguments(arguments),
+      shape(arguments.operands[0], arguments.operands[1], int64_t(op.getHeads())),
+      plan(e.target, shape, 1, 2, 1),
+      dropout(e, shape, op.getDropoutKey() ? &arguments.operands.back() : nullptr,
+              op.getProbability().convertToDouble()),
+      factor(float(op.getScale().convertToDouble() * std::numbers::log2e)) {
+  const Buffer *next = &arguments.operands[3];
+  if (op.getSelfKey()) {
+    selfKeys = next++;
+    selfValues = next++;
+  }
+  if (op.getBias())
+    bias = next;
+}
+
+int64_t AttentionEmitter::emit() {
+  e.setThreads(AttentionPlan::threads);
+  queryTile = e.shared(plan.queries * plan.pitch());
+  keyTile = e.shared(plan.keys * plan.pitch());
+  valueTile = e.shared(plan.keys * plan.pitch());
+  scores = e.shared(plan.queries * plan.squarePitch());
+  factors = e.shared(plan.queries);
+  ownQuery = e.divIndex(e.thread(), plan.lanesOfQuery());
+  ownLane = e.remIndex(e.thread(), plan.lanesOfQuery());
+
+  int64_t blocks = plan.blocksOfQueries(shape);
+  firstQuery = e.mulIndex(e.remIndex(e.block(), blocks), plan.queries);
+  Value rest = e.divIndex(e.block(), blocks);
+  // Rows are normalised by the block that has all of their heads.
+  if (op.getNormalize()) {
+    e.loop(e.index(0), e.index(shape.heads), 1, [&](Value head) { emitBlock(rest, head); });
+    normalizeRows(rest);
+    return shape.batch * blocks;
+  }
+  emitBlock(e.divIndex(rest, shape.heads), e.remIndex(rest, shape.heads));
+  return shape.batch * shape.heads * blocks;
+}
+
+void AttentionEmitter::emitBlock(Value batch, Value head) {
+  auto headOf = [&](const Buffer &tensor, int64_t length) {
+    return Head(e, shape, tensor, length, batch, head);
+  };
+  query = headOf(arguments.operands[0], shape.queries);
+  key = headOf(arguments.operands[1], shape.keys);
+  value = headOf(arguments.operands[2], shape.keys);
+  result = headOf(arguments.results[0], shape.queries);
+  if (selfKeys) {
+    selfKey = headOf(*selfKeys, shape.queries);
+    selfValue = headOf(*selfValues, shape.queries);
+  }
+  pair = e.addIndex(e.mulIndex(batch, shape.heads), head);
+
+  // Scores are powers of two: the factor is folded into the queries.
+  if (single())
+    loadTile(e, plan, query, firstQuery, plan.queries, 0, queryTile, factor);
+  Softmax begin = beginSoftmax();
+  Emit::Carried carried = beginSums();
+  carried.append({begin.largest, begin.sum});
+  Value end = e.index(shape.keys);
+  if (op.getCausal())
+    end = e.minIndex(e.addIndex(firstQuery, plan.queries), end);
+  carried = e.loop(e.index(0), end, plan.keys, carried, [&](Value firstKey, ValueRange carried) {
+    Softmax old{carried[carried.size() - 2], carried.back()};
+    Softmax now = updateSoftmax(firstKey, old);
+    Emit::Carried next = addValues(firstKey, carried.drop_back(2));
+    e.barrier();
+    next.append({now.largest, now.sum});
+    return next;
+  });
+  ValueRange last(carried);
+  finishBlock({last[last.size() - 2], last.back()}, last.drop_back(2));
+}
+
+// Before the first key: nothing seen, or the self column.
+AttentionEmitter::Softmax AttentionEmitter::beginSoftmax() {
+  if (!selfKeys)
+    return {e.real(-std::numeric_limits<float>::infinity()), e.real(0)};
+  Value row = e.minIndex(e.addIndex(firstQuery, ownQuery), shape.queries - 1);
+  Value score = e.strided(ownLane, shape.width, plan.lanesOfQuery(), e.real(0),
+                          [&](Value column, ValueRange sum) {
+                            Value q = e.load(query.buffer, query.at(e, row, column));
+                            Value k = e.load(selfKey.buffer, selfKey.at(e, row, column));
+                            return Emit::Carried{e.fma(e.mul(q, e.real(factor)), k, sum[0])};
+                          })[0];
+  return {e.sumLanes(score, plan.lanesOfQuery()), e.real(1)};
+}
+
+// `body(entry, row, place)` for the thread's entries of a chunk of the result that exist.
+void AttentionEmitter::forEachResult(int64_t chunk,
+                                     llvm::function_ref<void(int64_t, Value, Value)> body) {
+  plan.rowsOfQueries().forEach(e, [&](int64_t i, Value row, Value column) {
+    Value global = e.addIndex(firstQuery, row), j = e.addIndex(column, chunk * plan.chunk);
+    auto inside = [&] { body(i, row, result.at(e, global, j)); };
+    if (shape.queries % plan.queries == 0 && shape.width % plan.chunk == 0)
+      inside();
+    else
+      e.ifThen(e.both(e.less(global, shape.queries), e.less(j, shape.width)), inside);
+  });
+}
+
+// The sums of weighted values, zero or the self column's. Rows that are too wide for registers are
+// summed in memory, always by the same threads.
+Emit::Carried AttentionEmitter::beginSums() {
+  BlockTile tile = plan.rowsOfQueries();
+  auto first = [&](Value row, Value column) {
+    if (!selfValues)
+      return e.real(0);
+    Value global = e.minIndex(e.addIndex(firstQuery, row), shape.queries - 1);
+    return e.loadIf(e.less(column, shape.width), selfValue.buffer, selfValue.at(e, global, column),
+                    0);
+  };
+  if (single()) {
+    Emit::Carried sums;
+    tile.forEach(e, [&](int64_t, Value row, Value column) { sums.push_back(first(row, column)); });
+    return sums;
+  }
+  for (int64_t chunk = 0; chunk < plan.chunks; ++chunk)
+    forEachResult(chunk, [&](int64_t i, Value row, Value place) {
+      Value column = e.addIndex(tile.column(e, i), chunk * plan.chunk);
+      e.store(first(row, column), result.buffer, place);
+    });
+  return {};
+}
+
+// Scores of a block of keys become probabilities relative to the largest score so far; `factors`
+// gets what the sums of before are multiplied by.
+AttentionEmitter::Softmax AttentionEmitter::updateSoftmax(Value firstKey, Softmax old) {
+  BlockTile square = plan.square();
+  Emit::Carried products = square.zeros(e);
+  for (int64_t chunk = 0; chunk < plan.chunks; ++chunk) {
+    if (!single())
+      loadTile(e, plan, query, firstQuery, plan.queries, chunk, queryTile, factor);
+    loadTile(e, plan, key, firstKey, plan.keys, chunk, keyTile);
+    if (single())
+      loadTile(e, plan, value, firstKey, plan.keys, 0, valueTile);
+    e.barrier();
+    products = square.multiply(e, {queryTile, plan.pitch(), false}, {keyTile, plan.pitch(), false},
+                               plan.chunk, products);
+    if (!single())
+      e.barrier();
+  }
+  Value hidden = e.real(-std::numeric_limits<float>::infinity());
+  square.forEach(e, [&](int64_t i, Value row, Value column) {
+    Value visible = emitVisible(e, shape, op.getCausal(), e.addIndex(firstQuery, row),
+                                e.addIndex(firstKey, column));
+    Value score = e.select(visible, products[i], hidden);
+    e.store(score, scores, e.at(row, plan.squarePitch(), column));
+  });
+  e.barrier();
+
+  int64_t lanes = plan.lanesOfQuery();
+  auto place = [&](int64_t i) {
+    return e.at(ownQuery, plan.squarePitch(), e.addIndex(ownLane, i * lanes));
+  };
+  SmallVector<Value> own;
+  Value largest = old.largest;
+  for (int64_t i = 0; i < plan.keys / lanes; ++i) {
+    own.push_back(e.load(scores, place(i)));
+    largest = e.max(largest, own.back());
+  }
+  largest = e.maxLanes(largest, lanes);
+  Value sum = e.real(0), global = e.addIndex(firstQuery, ownQuery);
+  for (auto [i, score] : llvm::enumerate(own)) {
+    Value p = emitExp2(e, e.sub(score, largest));
+    sum = e.add(sum, p);
+    Value column = e.addIndex(firstKey, e.addIndex(ownLane, int64_t(i) * lanes));
+    e.store(dropout.apply(e, p, pair, global, column), scores, place(int64_t(i)));
+  }
+  sum = e.sumLanes(sum, lanes);
+  Value decay = emitExp2(e, e.sub(old.largest, largest));
+  e.ifThen(e.less(ownLane, 1), [&] { e.store(decay, factors, ownQuery); });
+  e.barrier();
+  return {largest, e.fma(old.sum, decay, sum)};
+}
+
+Emit::Carried AttentionEmitter::addValues(Value firstKey, ValueRange sums) {
+  BlockTile tile = plan.rowsOfQueries();
+  SharedFactor weights{scores, plan.squarePitch(), false}, values{valueTile, plan.pitch(), true};
+  if (single()) {
+    Emit::Carried decayed;
+    tile.forEach(e, [&](int64_t i, Value row, Value) {
+      decayed.push_back(e.mul(sums[i], e.load(factors, row)));
+    });
+    return tile.multiply(e, weights, values, plan.keys, decayed);
+  }
+  for (int64_t chunk = 0; chunk < plan.chunks; ++chunk) {
+    loadTile(e, plan, value, firstKey, plan.keys, chunk, valueTile);
+    e.barrier();
+    Emit::Carried added = tile.multiply(e, weights, values, plan.keys, tile.zeros(e));
+    forEachResult(chunk, [&](int64_t i, Value row, Value place) {
+      Value sum = e.load(result.buffer, place);
+      e.store(e.fma(sum, e.load(factors, row), added[i]), result.buffer, place);
+    });
+    e.barrier();
+  }
+  return {};
+}
+
+void AttentionEmitter::finishBlock(Softmax softmax, ValueRange sums) {
+  Value global = e.addIndex(firstQuery, ownQuery);
+  e.ifThen(e.less(ownLane, 1), [&] {
+    e.store(e.div(e.real(1), softmax.sum), factors, ownQuery);
+    Value lse = e.fma(softmax.largest, e.real(float(std::numbers::ln2)), emitLog(e, softmax.sum));
+    e.ifThen(e.less(global, shape.queries), [&] {
+      e.store(lse, arguments.results[1], e.addIndex(e.mulIndex(pair, shape.queries), global));
+    });
+  });
+  e.barrier();
+  for (int64_t chunk = 0; chunk < plan.chunks; ++chunk)
+    forEachResult(chunk, [&](int64_t i, Value row, Value place) {
+      Value sum = single() ? sums[i] : e.load(result.buffer, place);
+      e.store(e.mul(sum, e.load(factors, row)), result.buffer, place);
+    });
+  e.barrier();
+}
+
+// (row + bias) / ‖row + bias‖ of the block's rows, all heads of which are stored.
+void AttentionEmitter::normalizeRows(Value batch) {
+  e.loop(e.warpIndex(), e.index(plan.queries), e.threads() / Emit::warp, [&](Value i) {
+    Value row = e.addIndex(firstQuery, i);
+    e.ifThen(e.less(row, shape.queries), [&] {
+      emitUnitRow(e, {arguments.results[0], bias},
+                  e.addIndex(e.mulIndex(batch, shape.queries), row), arguments.results[2]);
+    });
+  });
+}
+
+} // namespace
+
+FailureOr<int64_t> emitAttention(Emit &e, kernel::AttentionOp op,
+                                 const KernelArguments &arguments) {
+  if (op.getSelfKey() && op.getProbability().convertToDouble() > 0)
+    return op.emitOpError("expected no dropout with a self column");
+  AttentionShape shape(arguments.operands[0], arguments.operands[1], int64_t(op.getHeads()));
+  if (failed(checkAttention(op, shape)))
+    return failure();
+  return AttentionEmitter(e, op, arguments).emit();
+}
+
+} // namespace memformer::nvptx

@@ -1,0 +1,131 @@
+// kernel.attention_step and kernel.attention_weights: one query at a time.
+
+#include "codegen/nvptx/AttentionBlock.h"
+#include "codegen/nvptx/Emitters.h"
+#include "codegen/nvptx/Math.h"
+
+#include <limits>
+#include <numbers>
+
+using namespace mlir;
+
+namespace memformer::nvptx {
+
+// A block has a head: a thread has keys for the scores, and columns for the sums of values. Keys
+// are worked on in stretches whose scores fit into shared memory.
+FailureOr<int64_t> emitAttentionStep(Emit &e, kernel::AttentionStepOp op,
+                                     const KernelArguments &arguments) {
+  AttentionShape shape(arguments.operands[0], arguments.operands[3], int64_t(op.getHeads()));
+  if (failed(checkAttention(op, shape)))
+    return failure();
+  constexpr int64_t threads = 128, stretch = 1024;
+  e.setThreads(threads);
+  Value batch = e.divIndex(e.block(), shape.heads), head = e.remIndex(e.block(), shape.heads);
+  auto row = [&](const Buffer &tensor) { return Head(e, shape, tensor, 1, batch, head); };
+  auto cache = [&](const Buffer &tensor) {
+    return Head(e, shape, tensor, shape.keys, batch, head);
+  };
+  Head query = row(arguments.operands[0]), result = row(arguments.results[0]);
+  Head keys = cache(arguments.operands[3]), values = cache(arguments.operands[4]);
+  Value position = e.load(arguments.operands[5], e.index(0));
+  Buffer queries = e.shared(shape.width), scores = e.shared(std::min(shape.keys, stretch));
+  Buffer sums = e.shared(shape.width);
+  float factor = float(op.getScale().convertToDouble() * std::numbers::log2e);
+  Value zero = e.index(0), none = e.real(-std::numeric_limits<float>::infinity());
+
+  Head newKey = row(arguments.operands[1]), newValue = row(arguments.operands[2]);
+  e.strided(e.thread(), shape.width, threads, [&](Value column) {
+    Value from = newKey.at(e, zero, column), to = keys.at(e, position, column);
+    e.store(e.load(newKey.buffer, from), keys.buffer, to);
+    e.store(e.load(newValue.buffer, from), values.buffer, to);
+    Value q = e.load(query.buffer, query.at(e, zero, column));
+    e.store(e.mul(q, e.real(factor)), queries, column);
+    e.store(e.real(0), sums, column);
+  });
+  e.barrier();
+  Value count = e.addIndex(position, 1);
+  Emit::Carried softmax =
+      e.loop(zero, count, stretch, {none, e.real(0)}, [&](Value begin, ValueRange old) {
+        Value end = e.minIndex(e.addIndex(begin, stretch), count);
+        Value own = e.addIndex(begin, e.thread());
+        Value largest = e.loop(own, end, threads, old[0], [&](Value key, ValueRange most) {
+          Value score =
+              e.loop(zero, e.index(shape.width), 1, e.real(0), [&](Value column, ValueRange sum) {
+                Value k = e.load(keys.buffer, keys.at(e, key, column));
+                return Emit::Carried{e.fma(k, e.load(queries, column), sum[0])};
+              })[0];
+          e.store(score, scores, e.sub(key, begin));
+          return Emit::Carried{e.max(most[0], score)};
+        })[0];
+        largest = e.reduceBlock(largest, [&](Value x, Value y) { return e.max(x, y); });
+        Value sum = e.loop(own, end, threads, e.real(0), [&](Value key, ValueRange sum) {
+          Value place = e.sub(key, begin);
+          Value p = emitExp2(e, e.sub(e.load(scores, place), largest));
+          e.store(p, scores, place);
+          return Emit::Carried{e.add(sum[0], p)};
+        })[0];
+        // The reduction's barrier is also that of the probabilities.
+        sum = e.sumBlock(sum);
+        Value decay = emitExp2(e, e.sub(old[0], largest));
+        e.strided(e.thread(), shape.width, threads, [&](Value column) {
+          Value start = e.mul(e.load(sums, column), decay);
+          Value added = e.loop(begin, end, 1, start, [&](Value key, ValueRange sum) {
+            Value v = e.load(values.buffer, values.at(e, key, column));
+            return Emit::Carried{e.fma(v, e.load(scores, e.sub(key, begin)), sum[0])};
+          })[0];
+          e.store(added, sums, column);
+        });
+        e.barrier();
+        return Emit::Carried{largest, e.fma(old[1], decay, sum)};
+      });
+  e.strided(e.thread(), shape.width, threads, [&](Value column) {
+    e.store(e.div(e.load(sums, column), softmax[1]), result.buffer, result.at(e, zero, column));
+  });
+  return shape.batch * shape.heads;
+}
+
+// A thread has an entry of the result. Not made for speed: it is for observation.
+FailureOr<int64_t> emitAttentionWeights(Emit &e, kernel::AttentionWeightsOp op,
+                                        const KernelArguments &arguments) {
+  int64_t self = op.getSelfKey() ? 1 : 0;
+  const Buffer &queries = arguments.operands[0], &keys = arguments.operands[1 + self];
+  const Buffer &lses = arguments.operands[2 + self], &result = arguments.results[0];
+  AttentionShape shape(queries, keys, int64_t(op.getHeads()));
+  constexpr int64_t threads = 256;
+  e.setThreads(threads);
+  int64_t columns = shape.keys + self, entries = result.entries();
+  Value linear = e.at(e.block(), threads, e.thread());
+  e.ifThen(e.less(linear, entries), [&] {
+    Value row = e.divIndex(linear, columns), column = e.remIndex(linear, columns);
+    Value pair = e.divIndex(row, shape.queries), i = e.remIndex(row, shape.queries);
+    Value batch = e.divIndex(pair, shape.heads), head = e.remIndex(pair, shape.heads);
+    Head query(e, shape, queries, shape.queries, batch, head);
+    Head key(e, shape, keys, shape.keys, batch, head);
+    auto product = [&](const Head &other, Value j) {
+      return e.loop(e.index(0), e.index(shape.width), 1, e.real(0), [&](Value c, ValueRange sum) {
+        Value q = e.load(query.buffer, query.at(e, i, c));
+        return Emit::Carried{e.fma(q, e.load(other.buffer, other.at(e, j, c)), sum[0])};
+      });
+    };
+    Value hidden = e.real(-std::numeric_limits<float>::infinity());
+    Value j = self ? e.sub(column, e.index(1)) : column;
+    Value score;
+    if (self) {
+      Head selfKey(e, shape, arguments.operands[1], shape.queries, batch, head);
+      score = e.choose(
+          e.less(column, 1), e.b.getF32Type(), [&] { return product(selfKey, i); },
+          [&] { return product(key, j); })[0];
+    } else {
+      score = product(key, j)[0];
+    }
+    Value scaled = e.mul(score, e.real(float(op.getScale().convertToDouble())));
+    if (op.getCausal()) {
+      Value visible = e.compareInt(arith::CmpIPredicate::ule, column, e.addIndex(i, self));
+      scaled = e.select(visible, scaled, hidden);
+    }
+    e.store(emitExp(e, e.sub(scaled, e.load(lses, row))), result, linear);
+  });
+  return (entries + threads - 1) / threads;
+}
+
+} // namespace memformer::nvptx

@@ -1,0 +1,181 @@
+// What emitters build kernels from: the thread's place, buffers, arithmetic, loops, reductions.
+
+#ifndef MEMFORMER_CODEGEN_NVPTX_EMIT_H
+#define MEMFORMER_CODEGEN_NVPTX_EMIT_H
+
+#include "codegen/nvptx/GpuTarget.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Builders.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include "llvm/ADT/SmallVector.h"
+
+namespace memformer::nvptx {
+
+/// Dense entries in global or shared memory. Entries of bf16 are read and written as f32.
+struct Buffer {
+  mlir::Value pointer;
+  mlir::Type element;
+  llvm::SmallVector<int64_t> shape;
+
+  bool isNarrow() const { return element.isBF16(); }
+  int64_t entries() const;
+  /// Leading dimensions collapsed; the last one (1 for rank 0).
+  int64_t rows() const;
+  int64_t width() const;
+};
+
+/// A builder of one thread's code. Values are scalars: f32, i32 (indices are unsigned, so that
+/// buffers have up to 2³² entries), i1. Every thread of a block runs the same code; the emitter of
+/// a kernel sets the number of threads first.
+class Emit {
+public:
+  Emit(mlir::OpBuilder &builder, mlir::Location location, const GpuTarget &target)
+      : b(builder), loc(location), target(target) {}
+
+  mlir::OpBuilder &b;
+  mlir::Location loc;
+  const GpuTarget &target;
+  static constexpr int64_t warp = GpuTarget::warp;
+
+  /// Threads of a block: a multiple of a warp. Call once, before anything that depends on it.
+  void setThreads(int64_t count);
+  int64_t threads() const { return threadCount; }
+  /// i32: the thread in its block, its lane, its warp, and the block's number.
+  mlir::Value thread();
+  mlir::Value lane();
+  mlir::Value warpIndex();
+  mlir::Value block();
+
+  // Constants.
+  mlir::Value index(int64_t value);
+  mlir::Value integer(int32_t value);
+  mlir::Value real(float value);
+
+  // Arithmetic of f32 or i32, by the type of x.
+  mlir::Value add(mlir::Value x, mlir::Value y);
+  mlir::Value sub(mlir::Value x, mlir::Value y);
+  mlir::Value mul(mlir::Value x, mlir::Value y);
+  mlir::Value div(mlir::Value x, mlir::Value y);
+  mlir::Value fma(mlir::Value x, mlir::Value y, mlir::Value z);
+  /// The larger of two numbers; the other where one is NaN.
+  mlir::Value max(mlir::Value x, mlir::Value y);
+  mlir::Value sqrt(mlir::Value x);
+  mlir::Value compare(mlir::arith::CmpFPredicate predicate, mlir::Value x, mlir::Value y);
+  mlir::Value compareInt(mlir::arith::CmpIPredicate predicate, mlir::Value x, mlir::Value y);
+  mlir::Value select(mlir::Value condition, mlir::Value yes, mlir::Value no);
+  mlir::Value both(mlir::Value x, mlir::Value y);
+  mlir::Value bits(mlir::Value real);
+  mlir::Value fromBits(mlir::Value integer);
+
+  // Index arithmetic without overflow, folded where constant.
+  mlir::Value addIndex(mlir::Value x, mlir::Value y);
+  mlir::Value addIndex(mlir::Value x, int64_t y) { return addIndex(x, index(y)); }
+  mlir::Value mulIndex(mlir::Value x, int64_t y);
+  mlir::Value divIndex(mlir::Value x, int64_t y);
+  mlir::Value remIndex(mlir::Value x, int64_t y);
+  mlir::Value minIndex(mlir::Value x, mlir::Value y);
+  mlir::Value minIndex(mlir::Value x, int64_t y) { return minIndex(x, index(y)); }
+  mlir::Value less(mlir::Value x, mlir::Value y);
+  mlir::Value less(mlir::Value x, int64_t y) { return less(x, index(y)); }
+  /// row · width + column.
+  mlir::Value at(mlir::Value row, int64_t width, mlir::Value column);
+
+  // Memory.
+  mlir::Value load(const Buffer &buffer, mlir::Value index);
+  void store(mlir::Value value, const Buffer &buffer, mlir::Value index);
+  /// The entry where `condition` holds, else `otherwise`; the memory is not touched then.
+  mlir::Value loadIf(mlir::Value condition, const Buffer &buffer, mlir::Value index,
+                     float otherwise);
+  /// Consecutive entries, as one access; `index` is a multiple of `count`, which is 2 or 4.
+  llvm::SmallVector<mlir::Value> loadVector(const Buffer &buffer, mlir::Value index, int64_t count);
+  void storeVector(mlir::ValueRange values, const Buffer &buffer, mlir::Value index);
+  /// The address of an entry.
+  mlir::Value pointerTo(const Buffer &buffer, mlir::Value index);
+  /// The same memory from an entry on.
+  Buffer from(const Buffer &buffer, mlir::Value index);
+  /// Uninitialised memory that the threads of a block share, 16-byte aligned.
+  Buffer shared(int64_t entries, mlir::Type element = {});
+  /// The same bytes, for what is needed at another time.
+  Buffer sharedAt(int64_t offset, int64_t entries, mlir::Type element);
+  int64_t sharedBytes() const { return allocated; }
+  /// All threads of the block get here before one goes on, and see what the others wrote.
+  void barrier();
+
+  // bf16 as the high half of an f32.
+  /// The nearest, ties to even, as i32 in whose low half it is; the high half is zero.
+  mlir::Value narrowBits(mlir::Value x);
+  mlir::Value rounded(mlir::Value x);
+  /// Two numbers rounded, the first in the low half.
+  mlir::Value narrowPair(mlir::Value low, mlir::Value high);
+
+  // Calls of LLVM's intrinsics. `result` is null for none.
+  mlir::Value call(llvm::StringRef intrinsic, mlir::Type result, mlir::ValueRange arguments);
+  llvm::SmallVector<mlir::Value> callForMany(llvm::StringRef intrinsic,
+                                             llvm::ArrayRef<mlir::Type> results,
+                                             mlir::ValueRange arguments);
+
+  // Reductions, in one order for any use; every thread gets the result.
+  using Combine = llvm::function_ref<mlir::Value(mlir::Value, mlir::Value)>;
+  /// The value of the lane whose number differs in the bit `distance`.
+  mlir::Value exchange(mlir::Value x, int64_t distance);
+  /// Over groups of `lanes` consecutive lanes, a power of two.
+  mlir::Value reduceLanes(mlir::Value x, Combine combine, int64_t lanes = warp);
+  mlir::Value sumLanes(mlir::Value x, int64_t lanes = warp);
+  mlir::Value maxLanes(mlir::Value x, int64_t lanes = warp);
+  /// Over the block, all of whose threads must get here.
+  mlir::Value reduceBlock(mlir::Value x, Combine combine);
+  mlir::Value sumBlock(mlir::Value x);
+
+  // Control. Bounds are i32; a range that is empty runs nothing.
+  using Carried = llvm::SmallVector<mlir::Value>;
+  void loop(mlir::Value lower, mlir::Value upper, int64_t step,
+            llvm::function_ref<void(mlir::Value)> body);
+  Carried loop(mlir::Value lower, mlir::Value upper, int64_t step, mlir::ValueRange init,
+               llvm::function_ref<Carried(mlir::Value, mlir::ValueRange)> body);
+  /// `first`, `first` + `step`, … below `count`: the columns of a thread.
+  void strided(mlir::Value first, int64_t count, int64_t step,
+               llvm::function_ref<void(mlir::Value)> body);
+  Carried strided(mlir::Value first, int64_t count, int64_t step, mlir::ValueRange init,
+                  llvm::function_ref<Carried(mlir::Value, mlir::ValueRange)> body);
+  void ifThen(mlir::Value condition, llvm::function_ref<void()> yes,
+              llvm::function_ref<void()> no = nullptr);
+  Carried choose(mlir::Value condition, mlir::TypeRange types, llvm::function_ref<Carried()> yes,
+                 llvm::function_ref<Carried()> no);
+
+private:
+  mlir::Value special(llvm::StringRef name);
+  mlir::Value fromBitsOf(mlir::Value x);
+
+  int64_t threadCount = 128;
+  int64_t allocated = 0;
+  /// Where the warps' parts of a reduction lie in shared memory; −1: nowhere yet.
+  int64_t exchangeOffset = -1;
+};
+
+/// Rows dealt to warps or to whole blocks.
+class RowGroups {
+public:
+  /// Sets the number of threads. `whole`: each row has a block of its own.
+  RowGroups(Emit &e, int64_t rows, bool whole);
+
+  int64_t grid() const { return blocks; }
+  /// Threads of a row, and this thread's number among them.
+  int64_t size() const { return whole ? e.threads() : Emit::warp; }
+  mlir::Value member() { return whole ? e.thread() : e.lane(); }
+  /// Runs once for this thread's row.
+  void forRow(llvm::function_ref<void(mlir::Value row)> body);
+  mlir::Value reduce(mlir::Value x, Emit::Combine combine) {
+    return whole ? e.reduceBlock(x, combine) : e.reduceLanes(x, combine);
+  }
+  mlir::Value sum(mlir::Value x);
+  mlir::Value max(mlir::Value x);
+
+private:
+  Emit &e;
+  int64_t rows, blocks;
+  bool whole;
+};
+
+} // namespace memformer::nvptx
+
+#endif

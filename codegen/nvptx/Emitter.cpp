@@ -1,0 +1,42 @@
+// The emitter of each kind of kernel.
+
+#include "codegen/nvptx/Emitter.h"
+#include "codegen/nvptx/Emitters.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace memformer::nvptx {
+
+FailureOr<int64_t> emitKernel(Emit &e, Operation *op, const KernelArguments &arguments) {
+#define MEMFORMER_CASE(kind)                                                                       \
+  Case([&](kernel::kind##Op kernel) { return emit##kind(e, kernel, arguments); })
+  return TypeSwitch<Operation *, FailureOr<int64_t>>(op)
+      .MEMFORMER_CASE(Gemm)
+      .MEMFORMER_CASE(Pack)
+      .MEMFORMER_CASE(Map)
+      .MEMFORMER_CASE(Reduce)
+      .MEMFORMER_CASE(LayerNorm)
+      .MEMFORMER_CASE(LayerNormGradient)
+      .MEMFORMER_CASE(Normalize)
+      .MEMFORMER_CASE(NormalizeGradient)
+      .MEMFORMER_CASE(Attention)
+      .MEMFORMER_CASE(AttentionStep)
+      .MEMFORMER_CASE(AttentionGradient)
+      .MEMFORMER_CASE(AttentionWeights)
+      .MEMFORMER_CASE(CrossEntropy)
+      .MEMFORMER_CASE(CrossEntropyGradient)
+      .MEMFORMER_CASE(Argmax)
+      .MEMFORMER_CASE(Gather)
+      .MEMFORMER_CASE(ScatterAdd)
+      .MEMFORMER_CASE(Concat)
+      .MEMFORMER_CASE(Slice)
+      .MEMFORMER_CASE(SquaredNorm)
+      .MEMFORMER_CASE(AdamW)
+      .Default([](Operation *other) {
+        return other->emitError("the nvptx target has no kernel '") << other->getName() << "'";
+      });
+#undef MEMFORMER_CASE
+}
+
+} // namespace memformer::nvptx

@@ -1,0 +1,47 @@
+// A GPU as the code generator sees it.
+
+#ifndef MEMFORMER_CODEGEN_NVPTX_GPUTARGET_H
+#define MEMFORMER_CODEGEN_NVPTX_GPUTARGET_H
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+#include <cstdint>
+
+namespace memformer::nvptx {
+
+/// One architecture, with the numbers of a GPU that has it.
+struct GpuTarget {
+  /// "sm_80"; the name of the GPU that the numbers are of.
+  llvm::StringRef architecture, gpu;
+  /// Compute capability, times ten.
+  int capability;
+  /// The PTX version that kernels are written in, times ten: the lowest that has what they use, so
+  /// that the drivers of the architecture's first days take them.
+  int ptxVersion;
+  /// Bytes of shared memory: most of a block without asking, most when asked for, and of a
+  /// multiprocessor.
+  int64_t sharedBytes, mostSharedBytes, sharedBytesOfMultiprocessor;
+  int64_t multiprocessors;
+  int64_t threadsOfMultiprocessor;
+  /// Bytes a second, and operations a second of f32 on ordinary lanes and of bf16 on tensor cores.
+  double bandwidth, f32Rate, bf16Rate;
+
+  static constexpr int64_t warp = 32;
+  static constexpr int64_t registersOfMultiprocessor = 65536;
+
+  /// mma.sync.m16n8k16 of bf16, cp.async: compute capability 8.
+  bool hasBF16() const { return capability >= 80; }
+  bool hasAsyncCopies() const { return capability >= 80; }
+
+  /// Columns of a panel that `kernel.pack` makes: a block of columns of a product.
+  int64_t panelWidth() const { return 64; }
+
+  /// "sm_80" and so on; a name that is not known is an error which lists those that are.
+  static llvm::Expected<GpuTarget> get(llvm::StringRef architecture);
+  static llvm::ArrayRef<GpuTarget> all();
+};
+
+} // namespace memformer::nvptx
+
+#endif
