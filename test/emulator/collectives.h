@@ -1,0 +1,40 @@
+// What a warp does together.
+
+#ifndef MEMFORMER_TEST_EMULATOR_COLLECTIVES_H
+#define MEMFORMER_TEST_EMULATOR_COLLECTIVES_H
+
+#include "test/emulator/processor.h"
+
+namespace memformer::emulator {
+
+enum class Shuffle : uint32_t { Up, Down, Butterfly, Index };
+enum class Vote : uint32_t { All, Any, Uniform, Ballot };
+enum class Reduction : uint32_t { Add, And, Or, Xor, Min, Max, SignedMin, SignedMax };
+enum class Element : uint32_t { Bfloat, Half, Tf32 };
+
+// arguments, and each lane's buffer on entry -> on return:
+
+/// Shuffle; {value, lane or distance, clamp} -> {value, in range}.
+void performShuffle(Processor &, Warp &, const Collective &, uint32_t lanes);
+/// Vote; {predicate} -> {result}.
+void performVote(Processor &, Warp &, const Collective &, uint32_t lanes);
+/// Reduction; {value} -> {result}.
+void performReduction(Processor &, Warp &, const Collective &, uint32_t lanes);
+/// Nothing.
+void performWarpBarrier(Processor &, Warp &, const Collective &, uint32_t lanes);
+/// {matrices, transposed}; {address, its high half} -> {one register for each matrix}.
+void performLoadMatrix(Processor &, Warp &, const Collective &, uint32_t lanes);
+/// {matrices, transposed}; {address, its high half, one register for each matrix}.
+void performStoreMatrix(Processor &, Warp &, const Collective &, uint32_t lanes);
+/// {Element, k, whether the accumulator is f16}; {A, B, C} -> {D}. m is 16, n 8.
+void performMma(Processor &, Warp &, const Collective &, uint32_t lanes);
+
+/// Registers of the operands of an mma.
+struct MmaRegisters {
+  uint32_t a, b, c;
+};
+MmaRegisters mmaRegisters(Element element, uint32_t k, bool halfAccumulator);
+
+} // namespace memformer::emulator
+
+#endif

@@ -1,0 +1,120 @@
+// ldmatrix, stmatrix and mma against plain loops, and a GEMM that uses all of them.
+
+#include "test/emulator/device_harness.h"
+
+#include <bit>
+#include <chrono>
+#include <cmath>
+
+namespace memformer::emulator {
+
+namespace {
+
+/// Small numbers that every format holds, so that products and sums are exact.
+float smallNumber(size_t i) { return float(int(i * 7919 % 17) - 8) / 4; }
+
+uint16_t narrow(float value, const std::string &type) {
+  if (type == "bf16")
+    return uint16_t(std::bit_cast<uint32_t>(value) >> 16);
+  if (value == 0)
+    return 0;
+  int exponent = std::ilogb(value);
+  uint16_t bits =
+      uint16_t((exponent + 15) << 10 | (int(std::ldexp(std::fabs(value), 10 - exponent)) & 0x3ff));
+  return value < 0 ? bits | 0x8000 : bits;
+}
+
+/// d = a b + c by one warp, with fragments loaded from row-major A [16, k], B [k, 8] and C [16, 8]
+/// as the instruction set's manual describes them.
+void checkMma(const std::string &type, unsigned k, const std::string &order) {
+  Device device(order);
+  bool wide = type == "tf32";
+  std::vector<float> a(16 * k), b(k * 8), c(128), expected(128);
+  for (size_t i = 0; i < a.size(); ++i)
+    a[i] = smallNumber(i);
+  for (size_t i = 0; i < b.size(); ++i)
+    b[i] = smallNumber(3 * i + 1);
+  for (size_t i = 0; i < 128; ++i)
+    c[i] = smallNumber(5 * i + 2);
+  for (unsigned row = 0; row < 16; ++row)
+    for (unsigned column = 0; column < 8; ++column) {
+      float sum = c[row * 8 + column];
+      for (unsigned i = 0; i < k; ++i)
+        sum += a[row * k + i] * b[i * 8 + column];
+      expected[row * 8 + column] = sum;
+    }
+  // Fragments, one register after the other for each lane.
+  unsigned packed = wide ? 1 : 2, aRegisters = 16 * k / 32 / packed,
+           bRegisters = 8 * k / 32 / packed;
+  std::vector<uint32_t> fragments;
+  auto pack = [&](const std::vector<float> &m, size_t first, size_t second) {
+    if (wide)
+      return std::bit_cast<uint32_t>(m[first]);
+    return narrow(m[first], type) | uint32_t(narrow(m[second], type)) << 16;
+  };
+  for (unsigned lane = 0; lane < 32; ++lane) {
+    unsigned group = lane / 4, inGroup = lane % 4;
+    for (unsigned r = 0; r < aRegisters; ++r) {
+      unsigned row = group + (r & 1 ? 8 : 0);
+      unsigned column = inGroup * packed + (r & 2 ? 4 * packed : 0);
+      fragments.push_back(pack(a, row * k + column, row * k + column + packed - 1));
+    }
+    for (unsigned r = 0; r < bRegisters; ++r) {
+      unsigned row = inGroup * packed + r * 4 * packed;
+      fragments.push_back(pack(b, row * 8 + group, (row + packed - 1) * 8 + group));
+    }
+    for (unsigned r = 0; r < 4; ++r)
+      fragments.push_back(
+          std::bit_cast<uint32_t>(c[(group + (r & 2 ? 8 : 0)) * 8 + inGroup * 2 + (r & 1)]));
+  }
+  unsigned each = aRegisters + bRegisters + 4;
+  std::string body =
+      "mul.wide.u32 %rd0, %t, " + std::to_string(4 * each) + ";\nadd.s64 %rd0, %a0, %rd0;\n";
+  for (unsigned i = 0; i < each; ++i)
+    body += "ld.global.b32 %r" + std::to_string(i) + ", [%rd0+" + std::to_string(4 * i) + "];\n";
+  auto list = [](unsigned first, unsigned count) {
+    std::string text = "{";
+    for (unsigned i = 0; i < count; ++i)
+      text += (i ? ", %r" : "%r") + std::to_string(first + i);
+    return text + "}";
+  };
+  body += "mma.sync.aligned.m16n8k" + std::to_string(k) + ".row.col.f32." + type + "." + type +
+          ".f32 {%r20, %r21, %r22, %r23}, " + list(0, aRegisters) + ", " +
+          list(aRegisters, bRegisters) + ", " + list(aRegisters + bRegisters, 4) + R"(;
+    mul.wide.u32 %rd1, %t, 16;
+    add.s64 %rd1, %a1, %rd1;
+    st.global.v4.b32 [%rd1], {%r20, %r21, %r22, %r23};)";
+  CUdeviceptr from = device.put(fragments), to = device.allocate(512);
+  ASSERT_EQ(device.launch(device.load(ptxKernel(2, body)), 1, 32, {from, to}), CUDA_SUCCESS)
+      << device.fault();
+  std::vector<float> got = device.get<float>(to, 128);
+  for (unsigned lane = 0; lane < 32; ++lane)
+    for (unsigned r = 0; r < 4; ++r)
+      EXPECT_EQ(got[lane * 4 + r],
+                expected[(lane / 4 + (r & 2 ? 8 : 0)) * 8 + lane % 4 * 2 + (r & 1)])
+          << type << " " << k;
+}
+
+} // namespace
+
+TEST(Mma, AllShapesAndTypes) {
+  for (const char *order : {"order=forward", "order=reverse", "order=random,seed=5"}) {
+    checkMma("bf16", 16, order);
+    checkMma("bf16", 8, order);
+    checkMma("f16", 16, order);
+    checkMma("f16", 8, order);
+    checkMma("tf32", 8, order);
+    checkMma("tf32", 4, order);
+  }
+}
+
+TEST(Mma, NeedsAWholeWarp) {
+  Device device;
+  CUfunction kernel = device.load(ptxKernel(0, R"(
+    mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32
+      {%r0, %r1, %r2, %r3}, {%r4, %r5}, {%r6}, {%r0, %r1, %r2, %r3};)"));
+  EXPECT_EQ(device.launch(kernel, 1, 48, {}), CUDA_ERROR_LAUNCH_FAILED);
+  EXPECT_NE(device.fault().find("expected all 32 lanes"), std::string::npos) << device.fault();
+}
+
+} // namespace memformer::emulator

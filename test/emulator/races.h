@@ -1,0 +1,69 @@
+// Finds unordered accesses of different threads to shared memory.
+
+#ifndef MEMFORMER_TEST_EMULATOR_RACES_H
+#define MEMFORMER_TEST_EMULATOR_RACES_H
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace memformer::emulator {
+
+enum class Access : uint32_t { Read, Write, Atomic };
+
+/// Two accesses to one byte that no barrier orders.
+struct Race {
+  unsigned thread; // of the earlier access
+  uint32_t line;
+  Access access;
+  bool pending; // a cp.async that nobody has waited for
+};
+
+/// Threads have vector clocks, which a barrier of the whole block resets: it begins a new epoch,
+/// and whatever was before is ordered before all that follows. Each byte remembers its last write
+/// and the reads since then, those of a warp at the same time together.
+class RaceDetector {
+public:
+  explicit RaceDetector(uint64_t bytes) : cells(bytes) {}
+
+  void beginBlock(unsigned threads);
+  /// The block's barrier.
+  void blockBarrier() { ++epoch; }
+  /// A barrier of some threads: all before it is ordered before what follows it in `threads`.
+  void barrier(std::span<const unsigned> threads) { barrier(threads, threads); }
+  void barrier(std::span<const unsigned> arriving, std::span<const unsigned> waiting);
+
+  std::optional<Race> access(unsigned thread, uint64_t first, uint64_t bytes, Access access,
+                             uint32_t line);
+  /// A cp.async of a thread begins, and, later, is seen by that thread.
+  std::optional<Race> beginCopy(unsigned thread, uint64_t first, uint64_t bytes, uint32_t line);
+  void endCopy(unsigned thread, uint64_t first, uint64_t bytes);
+
+private:
+  struct Reads { // of lanes of one warp at one time
+    uint32_t warp, clock, lanes, line;
+  };
+  struct Cell {
+    uint32_t writeEpoch = 0, writeClock = 0, writeLine = 0;
+    uint16_t writeThread = 0;
+    Access write = Access::Write;
+    bool pending = false;
+    uint32_t readEpoch = 0;
+    Reads first = {};
+    std::vector<Reads> more;
+  };
+
+  uint32_t *clocksOf(unsigned thread);
+  std::optional<Race> byte(Cell &cell, unsigned thread, Access access, uint32_t line);
+
+  std::vector<Cell> cells;
+  std::vector<uint32_t> clocks; // [threads, threads]
+  std::vector<uint32_t> validIn, joined;
+  unsigned threads = 0;
+  uint32_t epoch = 1, firstEpoch = 1;
+};
+
+} // namespace memformer::emulator
+
+#endif
