@@ -86,10 +86,13 @@ json::Object ManifestBuilder::dispatch(program::DispatchOp op) {
   json::Array arguments;
   for (Attribute argument : op.getArguments())
     arguments.push_back(address(cast<program::AddressAttr>(argument)));
-  return json::Object{{"op", "dispatch"},
+  json::Object result{{"op", "dispatch"},
                       {"kernel", kernels.lookup(op.getKernel())},
                       {"grid", settings.grids.lookup(op.getKernel())},
                       {"arguments", std::move(arguments)}};
+  if (op.getTogether())
+    result["together"] = true;
+  return result;
 }
 
 json::Object ManifestBuilder::loop(program::LoopOp op) {

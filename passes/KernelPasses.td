@@ -95,6 +95,7 @@ def PlanPass : Pass<"kernel-plan", "::mlir::ModuleOp"> {
     states lie in slots of `@replay`, saved values in `@saved` for each segment; all that lives within a segment lies in `@workspace`, where the largest buffers are placed first, each in the smallest gap between
     those that live at the same time. Results are written to their destination by the kernel that computes them, or copied. A slice that is one stretch of bytes
     is no instruction: it lies in its operand. Kernels that are the same op with the same attributes, types and regions are one.
+    Kernels that follow each other and do not depend on each other are dispatched together: their buffers are apart, and threads wait once for all of them.
 
     The plan is run on values before it is accepted: every operand must still be whole where it is read.
   }];

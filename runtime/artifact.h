@@ -83,6 +83,7 @@ struct Instruction {
   // Dispatch
   uint32_t kernel = 0;
   int64_t grid = 0;
+  bool together = false; // may run at the same time as the dispatch before it
   std::vector<Address> arguments;
   // Fill and copy
   Address to, from;

@@ -13,8 +13,8 @@
 namespace memformer {
 
 namespace {
-// A thread's, about, on what lies in its caches; and what it costs that another takes part.
-constexpr double flopsPerSecond = 5e10, bytesPerSecond = 1e11, secondsOfHelp = 0.5e-6;
+// A thread's, about, on what lies in its caches.
+constexpr double flopsPerSecond = 5e10, bytesPerSecond = 1e11;
 } // namespace
 
 Result<std::unique_ptr<KernelLibrary>> KernelLibrary::load(const Artifact &artifact) {
@@ -45,9 +45,8 @@ Result<std::unique_ptr<KernelLibrary>> KernelLibrary::load(const Artifact &artif
     if (!kernel)
       return error("the artifact's code has no kernel '{}'", info.symbol);
     library->kernels.push_back(kernel);
-    const double seconds =
-        double(info.flops) / flopsPerSecond + double(info.bytes) / bytesPerSecond;
-    library->small.push_back(seconds < secondsOfHelp);
+    library->estimates.push_back(double(info.flops) / flopsPerSecond +
+                                 double(info.bytes) / bytesPerSecond);
   }
   return library;
 }

@@ -22,8 +22,8 @@ public:
   KernelLibrary &operator=(const KernelLibrary &) = delete;
 
   Kernel kernel(uint32_t index) const { return kernels[index]; }
-  /// Whether a dispatch takes one thread less than it takes to ask others for help.
-  bool isSmall(uint32_t index) const { return small[index]; }
+  /// About how long one thread takes for a dispatch.
+  double seconds(uint32_t index) const { return estimates[index]; }
 
 private:
   KernelLibrary() = default;
@@ -32,7 +32,7 @@ private:
   int descriptor = -1;
   void *handle = nullptr;
   std::vector<Kernel> kernels;
-  std::vector<bool> small;
+  std::vector<double> estimates;
 };
 
 } // namespace memformer

@@ -18,8 +18,17 @@ public:
     std::vector<Instruction> list;
     const size_t count = reader.arraySize();
     list.reserve(count);
-    for (size_t i = 0; i < count; ++i)
+    auto isPlain = [](const Instruction &instruction) {
+      return instruction.op == Instruction::Op::Dispatch &&
+             instruction.when == Instruction::When::Always;
+    };
+    for (size_t i = 0; i < count; ++i) {
       list.push_back(readInstruction(reader.element(i), place));
+      if (list[i].together && (!isPlain(list[i]) || i == 0 || !isPlain(list[i - 1])))
+        reader.element(i)
+            .member("together")
+            .fail("expected two dispatches that run for every segment");
+    }
     return list;
   }
 
@@ -72,6 +81,8 @@ private:
     if (instruction.kernel >= manifest.kernels.size())
       reader.member("kernel").fail("kernel {} of {}", instruction.kernel, manifest.kernels.size());
     instruction.grid = int64_t(reader.unsignedInteger("grid", uint64_t(1) << 40));
+    if (reader.has("together"))
+      instruction.together = reader.member("together").asBoolean();
     const auto arguments = reader.member("arguments");
     for (size_t i = 0, n = arguments.arraySize(); i < n; ++i)
       instruction.arguments.push_back(readAddress(arguments.element(i), place, 0));

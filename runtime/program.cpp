@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <utility>
 
 namespace memformer {
 
@@ -12,6 +13,9 @@ namespace {
 
 // One thread fills or copies about this much in the time in which others could be asked to help.
 constexpr uint64_t blockBytes = uint64_t(1) << 18;
+
+// What it costs that other threads take part.
+constexpr double secondsOfHelp = 0.5e-6;
 
 template <class OnBlock> void forEachBlock(ThreadPool &pool, uint64_t bytes, OnBlock &&onBlock) {
   auto body = [&](int64_t block) {
@@ -50,12 +54,20 @@ std::vector<Program::Step> Program::bind(const std::vector<Instruction> &list,
     step.instruction = &instruction;
     switch (instruction.op) {
     case Instruction::Op::Dispatch:
-      step.kernel = kernels.kernel(instruction.kernel);
-      step.small = kernels.isSmall(instruction.kernel);
-      step.firstArgument = pointers.size();
+      if (instruction.together)
+        step = std::exchange(bound.back(), {});
+      else
+        step.firstCall = calls.size();
+      step.numCalls += 1;
+      step.seconds += kernels.seconds(instruction.kernel);
+      calls.push_back({&instruction, kernels.kernel(instruction.kernel), pointers.size()});
       for (const auto &address : instruction.arguments)
         pointers.push_back(pointer(address));
-      arguments.resize(std::max(arguments.size(), instruction.arguments.size()));
+      arguments.resize(
+          std::max(arguments.size(), pointers.size() - calls[step.firstCall].firstArgument));
+      jobs.resize(std::max(jobs.size(), step.numCalls));
+      if (instruction.together)
+        bound.pop_back();
       break;
     case Instruction::Op::Copy:
       step.from = pointer(instruction.from);
@@ -118,32 +130,45 @@ void Program::runLoop(const Step &loop, ThreadPool &pool, SegmentHooks &hooks, i
   }
 }
 
+void Program::runCalls(const Step &step, ThreadPool &pool, int64_t segment) {
+  void **next = arguments.data();
+  for (size_t i = 0; i < step.numCalls; ++i) {
+    Call &call = calls[step.firstCall + i];
+    call.arguments = next;
+    for (size_t k = 0, n = call.instruction->arguments.size(); k < n; ++k)
+      *next++ = pointers[call.firstArgument + k].at(segment);
+    jobs[i] = {call.instruction->grid,
+               [](void *context, int64_t workgroup) {
+                 const auto &call = *static_cast<const Call *>(context);
+                 call.kernel(call.arguments, workgroup);
+               },
+               &call};
+  }
+  const std::span list(jobs.data(), step.numCalls);
+  if (!profile.empty()) {
+    for (size_t i = 0; i < step.numCalls; ++i) {
+      const auto begin = std::chrono::steady_clock::now();
+      pool.run(list.subspan(i, 1));
+      const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+      KernelTime &time = profile[calls[step.firstCall + i].instruction->kernel];
+      time.dispatches += 1;
+      time.seconds += seconds.count();
+    }
+  } else if (step.seconds >= secondsOfHelp) {
+    pool.run(list);
+  } else {
+    for (const ThreadPool::Job &job : list)
+      for (int64_t workgroup = 0; workgroup < job.grid; ++workgroup)
+        job.body(job.context, workgroup);
+  }
+}
+
 void Program::runStep(const Step &step, ThreadPool &pool, int64_t segment) {
   const auto &instruction = *step.instruction;
   switch (instruction.op) {
-  case Instruction::Op::Dispatch: {
-    for (size_t i = 0; i < instruction.arguments.size(); ++i)
-      arguments[i] = pointers[step.firstArgument + i].at(segment);
-    auto body = [kernel = step.kernel, list = arguments.data()](int64_t workgroup) {
-      kernel(list, workgroup);
-    };
-    auto run = [&] {
-      if (!step.small)
-        return pool.run(instruction.grid, body);
-      for (int64_t workgroup = 0; workgroup < instruction.grid; ++workgroup)
-        body(workgroup);
-    };
-    if (profile.empty()) {
-      run();
-      break;
-    }
-    const auto begin = std::chrono::steady_clock::now();
-    run();
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-    profile[instruction.kernel].dispatches += 1;
-    profile[instruction.kernel].seconds += seconds.count();
+  case Instruction::Op::Dispatch:
+    runCalls(step, pool, segment);
     break;
-  }
   case Instruction::Op::Fill: {
     std::byte *to = step.to.at(segment);
     forEachBlock(pool, instruction.bytes,

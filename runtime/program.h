@@ -51,12 +51,18 @@ private:
     uint64_t stride = 0;
     std::byte *at(int64_t segment) const { return base + stride * uint64_t(segment); }
   };
-  struct Step {
+  struct Call {
     const Instruction *instruction = nullptr;
     Kernel kernel = nullptr;
-    bool small = false; // one thread runs it
-    Pointer to, from;
     size_t firstArgument = 0; // in `pointers`
+    void *const *arguments = nullptr;
+  };
+  /// An instruction, or several dispatches that run together.
+  struct Step {
+    const Instruction *instruction = nullptr;
+    size_t firstCall = 0, numCalls = 0; // of dispatches, in `calls`
+    double seconds = 0;                 // that one thread takes for them, about
+    Pointer to, from;
     std::vector<Step> body;
   };
 
@@ -65,11 +71,14 @@ private:
   void runLoop(const Step &loop, ThreadPool &pool, SegmentHooks &hooks, int64_t segments,
                int64_t stored);
   void runStep(const Step &step, ThreadPool &pool, int64_t segment);
+  void runCalls(const Step &step, ThreadPool &pool, int64_t segment);
 
   // `steps` is the last: binding it fills the others.
-  std::vector<Pointer> pointers; // of all dispatches
-  std::vector<void *> arguments; // of the dispatch that runs
-  std::span<KernelTime> profile; // of the run that goes on
+  std::vector<Pointer> pointers;     // of all dispatches
+  std::vector<Call> calls;           // all dispatches
+  std::vector<void *> arguments;     // of the dispatches that run
+  std::vector<ThreadPool::Job> jobs; // the dispatches that run
+  std::span<KernelTime> profile;     // of the run that goes on
   std::vector<Step> steps;
 };
 

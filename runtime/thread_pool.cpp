@@ -1,11 +1,12 @@
-// A job is cut in one share of consecutive workgroups for each thread, so that a thread comes back
-// to rows that it has just had in its cache. A thread takes the workgroups of its share one by one,
-// then helps the others with theirs.
+// Each job is cut in one share of consecutive workgroups for each thread, so that a thread comes
+// back to rows that it has just had in its cache. Of jobs that run together a thread's share is
+// that of the first, then that of the second, and so on. A thread takes the workgroups of its share
+// one by one, then helps the others with theirs.
 //
 // A workgroup is taken by adding one to a share's word, which holds the share's end too: whoever
-// gets one that is before the end has it, whatever job it believed to be in. The job ends when all
-// workgroups have been counted as done, so it is not written while somebody has one of it; a worker
-// that slept through it is not waited for.
+// gets one that is before the end has it, whatever jobs it believed to be in. The jobs end when all
+// workgroups have been counted as done, so they are not written while somebody has one of them; a
+// worker that slept through them is not waited for.
 
 #include "runtime/thread_pool.h"
 #include "runtime/machine.h"
@@ -26,8 +27,13 @@ namespace memformer {
 namespace {
 
 constexpr unsigned maxThreads = 1024;
-// Of one job: what a share's word has room for, with a little to spare.
+// Of jobs that run together: what a share's word has room for, with a little to spare.
 constexpr int64_t maxGrid = int64_t(1) << 30;
+
+/// Where the share of a job ends that is thread `i`'s, of `threads`.
+int64_t endOf(const ThreadPool::Job &job, int64_t i, int64_t threads) {
+  return job.grid * (i + 1) / threads;
+}
 
 // Kernels keep scratch arrays on the stack; the main thread has as much by default.
 constexpr size_t stackBytes = size_t(8) << 20;
@@ -102,56 +108,77 @@ void *ThreadPool::threadMain(void *pointer) {
 /// Runs workgroups of any share, beginning with one's own; returns how many.
 int64_t ThreadPool::takeWorkgroups(size_t self) {
   int64_t taken = 0;
-  const size_t count = threads();
-  for (size_t i = 0; i < count; ++i) {
-    std::atomic<uint64_t> &word = shares[(self + i) % count].word;
+  const int64_t count = threads();
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t of = (int64_t(self) + i) % count;
+    std::atomic<uint64_t> &word = shares[size_t(of)].word;
     auto isLeft = [](uint64_t value) { return uint32_t(value) < uint32_t(value >> 32); };
+    // Where the job of the last workgroup begins in the share: those that follow come later.
+    size_t job = 0;
+    int64_t begin = 0;
     // A look first: a share that is empty stays in the caches of those that look.
     while (isLeft(word.load(std::memory_order_relaxed))) {
       const uint64_t value = word.fetch_add(1, std::memory_order_acquire);
       if (!isLeft(value))
         break;
-      body(context, first + int64_t(uint32_t(value)));
+      int64_t index = int64_t(uint32_t(value));
+      auto sizeOf = [&](const Job &job) {
+        return endOf(job, of, count) - endOf(job, of - 1, count);
+      };
+      while (index - begin >= sizeOf(jobs[job]))
+        begin += sizeOf(jobs[job++]);
+      jobs[job].body(jobs[job].context, first + endOf(jobs[job], of - 1, count) + index - begin);
       ++taken;
     }
   }
   return taken;
 }
 
-void ThreadPool::run(int64_t grid, Body newBody, void *newContext) {
-  if (workers.empty() || grid <= 1) {
-    for (int64_t workgroup = 0; workgroup < grid; ++workgroup)
-      newBody(newContext, workgroup);
+void ThreadPool::run(std::span<const Job> all) {
+  int64_t workgroups = 0;
+  for (const Job &job : all)
+    workgroups += job.grid;
+  if (workers.empty() || workgroups <= 1) {
+    for (const Job &job : all)
+      for (int64_t workgroup = 0; workgroup < job.grid; ++workgroup)
+        job.body(job.context, workgroup);
     return;
   }
-  for (int64_t begin = 0; begin < grid; begin += maxGrid)
-    runPart(begin, std::min(maxGrid, grid - begin), newBody, newContext);
+  if (workgroups <= maxGrid)
+    return runPart(all, 0, workgroups);
+  for (const Job &job : all)
+    for (int64_t begin = 0; begin < job.grid; begin += maxGrid) {
+      const Job part{std::min(maxGrid, job.grid - begin), job.body, job.context};
+      runPart(std::span(&part, 1), begin, part.grid);
+    }
 }
 
-void ThreadPool::runPart(int64_t begin, int64_t count, Body newBody, void *newContext) {
-  body = newBody;
-  context = newContext;
+/// The jobs' workgroups count from `begin`.
+void ThreadPool::runPart(std::span<const Job> part, int64_t begin, int64_t workgroups) {
+  jobs = part;
   first = begin;
   done.store(0, std::memory_order_relaxed);
-  const int64_t parts = threads();
-  for (int64_t i = 0; i < parts; ++i)
-    shares[size_t(i)].word.store(uint64_t(count * (i + 1) / parts) << 32 |
-                                     uint64_t(count * i / parts),
-                                 std::memory_order_release);
+  const int64_t count = threads();
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t size = 0;
+    for (const Job &job : part)
+      size += endOf(job, i, count) - endOf(job, i - 1, count);
+    shares[size_t(i)].word.store(uint64_t(size) << 32, std::memory_order_release);
+  }
   // Sequentially consistent, as are a sleeper's announcement and its last look: one of the two sees
   // the other.
   generation.fetch_add(1);
   if (uint32_t asleep = sleepers.load()) {
     wake.fetch_add(1);
-    if (count - 1 >= asleep)
+    if (workgroups - 1 >= asleep)
       wake.notify_all();
     else
-      for (int64_t i = 1; i < count; ++i)
+      for (int64_t i = 1; i < workgroups; ++i)
         wake.notify_one();
   }
 
   const int64_t taken = takeWorkgroups(0);
-  for (unsigned spins = 0; done.load(std::memory_order_acquire) != count - taken; ++spins) {
+  for (unsigned spins = 0; done.load(std::memory_order_acquire) != workgroups - taken; ++spins) {
     // With more threads than processors the one waited for may need this processor.
     if (spins > 4096)
       ::sched_yield();

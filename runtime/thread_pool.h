@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <type_traits>
 #include <vector>
 
@@ -27,16 +28,22 @@ public:
   unsigned threads() const { return unsigned(workers.size()) + 1; }
 
   using Body = void (*)(void *context, int64_t workgroup);
-  /// Calls body(context, i) once for each i in [0, grid), in any order, on any thread. All have
-  /// ended, and what they wrote is visible, on return.
-  void run(int64_t grid, Body body, void *context);
+  struct Job {
+    int64_t grid = 0;
+    Body body = nullptr;
+    void *context = nullptr;
+  };
+  /// Calls body(context, i) of each job once for each i in [0, grid), in any order, on any thread.
+  /// All have ended, and what they wrote is visible, on return.
+  void run(std::span<const Job> jobs);
 
   /// The same for a callable `void(int64_t)`.
   template <class Callable> void run(int64_t grid, Callable &&callable) {
     using Plain = std::remove_reference_t<Callable>;
-    run(
+    const Job job{
         grid, [](void *context, int64_t workgroup) { (*static_cast<Plain *>(context))(workgroup); },
-        const_cast<void *>(static_cast<const void *>(&callable)));
+        const_cast<void *>(static_cast<const void *>(&callable))};
+    run(std::span(&job, 1));
   }
 
 private:
@@ -45,17 +52,17 @@ private:
   void work(size_t self);
   int64_t takeWorkgroups(size_t self);
   uint64_t waitForJob(uint64_t lastSeen);
-  void runPart(int64_t begin, int64_t count, Body body, void *context);
+  void runPart(std::span<const Job> part, int64_t begin, int64_t workgroups);
 
   /// The workgroups that a thread takes first: end << 32 | next.
   struct alignas(64) Share {
     std::atomic<uint64_t> word{0};
   };
 
-  // The job: written while nobody has a workgroup of it, read by those that have; see the source.
+  // The jobs: written while nobody has a workgroup of them, read by those that have; see the
+  // source.
   alignas(64) std::atomic<uint64_t> generation{0};
-  Body body = nullptr;
-  void *context = nullptr;
+  std::span<const Job> jobs;
   int64_t first = 0;
 
   std::unique_ptr<Share[]> shares; // the caller's, then one for each worker

@@ -92,8 +92,9 @@ def FunctionOp : Program_Op<"function", [Symbol, NoTerminator, SingleBlock]> {
 
 def DispatchOp : Program_Op<"dispatch", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "runs a kernel over its grid";
-  let arguments = (ins FlatSymbolRefAttr:$kernel, Program_AddressArray:$arguments);
-  let assemblyFormat = "$kernel $arguments attr-dict";
+  let description = [{`together`: it may run at the same time as the instruction before it, a dispatch, and as those that this one runs together with.}];
+  let arguments = (ins FlatSymbolRefAttr:$kernel, Program_AddressArray:$arguments, UnitAttr:$together);
+  let assemblyFormat = "(`together` $together^)? $kernel $arguments attr-dict";
 }
 
 def FillOp : Program_Op<"fill", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {

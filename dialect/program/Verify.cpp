@@ -74,6 +74,8 @@ LogicalResult TensorOp::verifySymbolUses(SymbolTableCollection &symbols) {
 }
 
 LogicalResult DispatchOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  if (getTogether() && !isa_and_nonnull<DispatchOp>((*this)->getPrevNode()))
+    return emitOpError("expected a dispatch before one that runs together with it");
   auto kernel = symbols.lookupNearestSymbolFrom<KernelOp>(*this, getKernelAttr());
   if (!kernel)
     return emitOpError("expected a kernel, but got ") << getKernelAttr();

@@ -72,6 +72,7 @@ FunctionPlan::FunctionPlan(func::FuncOp function, const ParameterLayout &layout,
     else
       ops.push_back(&op);
   }
+  groupOps();
   for (Operation *op : ops)
     for (OpResult result : op->getResults())
       if (OpOperand *operand = program::operandInPlace(result))
@@ -87,6 +88,35 @@ FunctionPlan::FunctionPlan(func::FuncOp function, const ParameterLayout &layout,
   planCopies(results);
 }
 
+// In the order of the function: an op joins the one before it, unless it reads what the group
+// computes, or both add to one gradient. What writes an argument in place stays alone.
+void FunctionPlan::groupOps() {
+  SmallPtrSet<Operation *, 8> group;
+  SmallPtrSet<Attribute, 8> gradients;
+  int64_t number = -1;
+  auto writesInPlace = [](Operation *op) {
+    return llvm::any_of(op->getResults(),
+                        [](OpResult result) { return program::operandInPlace(result) != nullptr; });
+  };
+  for (Operation *op : ops) {
+    FlatSymbolRefAttr gradient = program::accumulatedParameter(op);
+    bool reads = llvm::any_of(op->getOperands(), [&](Value operand) {
+      return group.contains(storageOf(operand).first.getDefiningOp());
+    });
+    bool alone = writesInPlace(op) || (!group.empty() && writesInPlace(*group.begin()));
+    if (group.empty() || reads || alone || (gradient && gradients.contains(gradient))) {
+      group.clear();
+      gradients.clear();
+      ++number;
+    }
+    group.insert(op);
+    if (gradient)
+      gradients.insert(gradient);
+    groups[op] = number;
+  }
+  groups[function.getBody().front().getTerminator()] = number + 1;
+}
+
 // A destination may hold an argument until then: the gradient of a state enters a segment where
 // that of the state before leaves it.
 bool FunctionPlan::mayWriteAtOnce(Value value, const Destination &destination) {
@@ -99,7 +129,7 @@ bool FunctionPlan::mayWriteAtOnce(Value value, const Destination &destination) {
     if (overlap(places.lookup(argument), program::bytesOf(argument.getType()), destination.address,
                 bytes))
       for (Operation *user : readersOf(argument))
-        if (!user->isBeforeInBlock(op))
+        if (groups.lookup(user) >= groups.lookup(op))
           return false;
   return true;
 }
@@ -115,12 +145,6 @@ void FunctionPlan::placeResults(ArrayRef<Destination> results) {
 }
 
 void FunctionPlan::placeOthers(int64_t base) {
-  DenseMap<Operation *, int64_t> numbers;
-  for (auto [number, op] : llvm::enumerate(ops))
-    numbers[op] = int64_t(number);
-  // Copies come after the last op, all at one time.
-  numbers[function.getBody().front().getTerminator()] = int64_t(ops.size());
-
   SmallVector<Buffer> buffers;
   SmallVector<Value> values;
   for (Operation *op : ops)
@@ -129,9 +153,9 @@ void FunctionPlan::placeOthers(int64_t base) {
         continue;
       Buffer buffer;
       buffer.bytes = program::bytesOf(result.getType());
-      buffer.first = buffer.last = numbers[op];
+      buffer.first = buffer.last = groups.lookup(op);
       for (Operation *user : readersOf(result))
-        buffer.last = std::max(buffer.last, numbers[user]);
+        buffer.last = std::max(buffer.last, groups.lookup(user));
       buffers.push_back(buffer);
       values.push_back(result);
     }
@@ -170,14 +194,18 @@ void FunctionPlan::planCopies(ArrayRef<Destination> results) {
 }
 
 void FunctionPlan::build(OpBuilder &builder, KernelTable &kernels) {
+  Operation *before = nullptr;
   for (Operation *op : ops) {
     SmallVector<Attribute> addresses;
     for (const program::KernelArgument &argument : program::argumentsOf(op))
       addresses.push_back(argument.operand  ? places.lookup(argument.operand)
                           : argument.result ? places.lookup(argument.result)
                                             : gradientOf(op));
+    bool together = before && groups.lookup(before) == groups.lookup(op);
     program::DispatchOp::create(builder, op->getLoc(), kernels.get(op),
-                                builder.getArrayAttr(addresses));
+                                builder.getArrayAttr(addresses),
+                                together ? builder.getUnitAttr() : UnitAttr());
+    before = op;
   }
   for (const Copy &copy : copies)
     program::CopyOp::create(builder, function.getLoc(), copy.to, copy.from, uint64_t(copy.bytes),
@@ -221,23 +249,32 @@ LogicalResult FunctionPlan::check() {
   for (auto [value, place] : places)
     if (isa<BlockArgument>(value) || isa<LoadParamOp>(value.getDefiningOp()))
       contents.write(place, program::bytesOf(value.getType()), value);
-  for (Operation *op : ops) {
-    for (Value operand : op->getOperands()) {
-      if (!contents.holds(places.lookup(operand), operand))
-        return op->emitOpError("expected an operand at ")
-               << places.lookup(operand) << ", which holds something else: the plan is wrong";
-      for (OpResult result : op->getResults())
-        if (!program::operandInPlace(result) &&
-            overlap(places.lookup(result), program::bytesOf(result.getType()),
-                    places.lookup(operand), program::bytesOf(operand.getType())))
-          return op->emitOpError("expected a result apart from the operands, but it lies at ")
-                 << places.lookup(result) << ": the plan is wrong";
+  // Of a group all operands are there before, and no result lies over another's operand.
+  for (ArrayRef<Operation *> rest = ops; !rest.empty();) {
+    ArrayRef<Operation *> group = rest.take_while(
+        [&](Operation *op) { return groups.lookup(op) == groups.lookup(rest.front()); });
+    rest = rest.drop_front(group.size());
+    for (Operation *op : group) {
+      for (Value operand : op->getOperands()) {
+        if (!contents.holds(places.lookup(operand), operand))
+          return op->emitOpError("expected an operand at ")
+                 << places.lookup(operand) << ", which holds something else: the plan is wrong";
+        for (Operation *other : group)
+          for (OpResult result : other->getResults())
+            if (!program::operandInPlace(result) &&
+                overlap(places.lookup(result), program::bytesOf(result.getType()),
+                        places.lookup(operand), program::bytesOf(operand.getType())))
+              return other->emitOpError("expected a result apart from operands, but it lies at ")
+                     << places.lookup(result) << ": the plan is wrong";
+      }
     }
-    for (Value result : op->getResults())
-      contents.write(places.lookup(result), program::bytesOf(result.getType()), result);
-    for (Value result : op->getResults())
-      if (!contents.holds(places.lookup(result), result))
-        return op->emitOpError("expected results apart from each other: the plan is wrong");
+    for (Operation *op : group)
+      for (Value result : op->getResults())
+        contents.write(places.lookup(result), program::bytesOf(result.getType()), result);
+    for (Operation *op : group)
+      for (Value result : op->getResults())
+        if (!contents.holds(places.lookup(result), result))
+          return op->emitOpError("expected results apart from each other: the plan is wrong");
   }
   for (const Copy &copy : copies) {
     if (!contents.holds(copy.from, copy.value))

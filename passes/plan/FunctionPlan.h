@@ -46,6 +46,7 @@ private:
     mlir::Value value;
   };
 
+  void groupOps();
   bool mayWriteAtOnce(mlir::Value value, const Destination &destination);
   void placeResults(llvm::ArrayRef<Destination> results);
   void placeOthers(int64_t base);
@@ -56,6 +57,9 @@ private:
   mlir::func::FuncOp function;
   const ParameterLayout &layout;
   llvm::SmallVector<mlir::Operation *> ops;
+  /// For each op how many groups of ops that may run together come before its own. The terminator,
+  /// and with it the copies, comes last.
+  llvm::DenseMap<mlir::Operation *, int64_t> groups;
   /// Values that lie in others, which need no instruction.
   llvm::SmallVector<mlir::Value> views;
   llvm::DenseMap<mlir::Value, program::AddressAttr> places;

@@ -57,38 +57,60 @@ struct VerifyProgramPass : memformer::impl::VerifyProgramPassBase<VerifyProgramP
   }
 
   LogicalResult checkBlock(Block &block, Written &written);
-  LogicalResult checkDispatch(program::DispatchOp dispatch, Written &written);
+  LogicalResult checkDispatches(program::DispatchOp first, Written &written);
 };
 
 } // namespace
 
-LogicalResult VerifyProgramPass::checkDispatch(program::DispatchOp dispatch, Written &written) {
-  auto kernel = getOperation().lookupSymbol<program::KernelOp>(dispatch.getKernelAttr().getAttr());
-  SmallVector<program::KernelArgument> arguments = program::argumentsOf(kernel.getKernel());
-  auto addresses = llvm::map_to_vector(dispatch.getArguments(),
-                                       [](Attribute place) { return cast<AddressAttr>(place); });
-  for (auto [i, argument] : llvm::enumerate(arguments)) {
-    if (argument.isRead && !written.contains(addresses[i], argument.bytes))
-      return dispatch.emitOpError("expected argument ")
-             << i << " at " << addresses[i] << " to have been written before";
-    if (!argument.isWritten)
-      continue;
-    for (auto [j, other] : llvm::enumerate(arguments))
-      if (i != j && overlap(addresses[i], argument.bytes, addresses[j], other.bytes))
-        return dispatch.emitOpError("expected argument ")
-               << i << ", which is written, apart from the others, but it overlaps argument " << j
-               << " at " << addresses[j];
+// Dispatches that run together: `first` and those that say so after it.
+LogicalResult VerifyProgramPass::checkDispatches(program::DispatchOp first, Written &written) {
+  struct Access {
+    program::DispatchOp dispatch;
+    int64_t number;
+    AddressAttr place;
+    program::KernelArgument argument;
+  };
+  SmallVector<Access> accesses;
+  for (program::DispatchOp dispatch = first; dispatch;
+       dispatch = dyn_cast_or_null<program::DispatchOp>(dispatch->getNextNode())) {
+    if (dispatch != first && !dispatch.getTogether())
+      break;
+    auto kernel =
+        getOperation().lookupSymbol<program::KernelOp>(dispatch.getKernelAttr().getAttr());
+    for (auto [i, argument] : llvm::enumerate(program::argumentsOf(kernel.getKernel())))
+      accesses.push_back(
+          {dispatch, int64_t(i), cast<AddressAttr>(dispatch.getArguments()[i]), argument});
   }
-  for (auto [argument, place] : llvm::zip_equal(arguments, addresses))
-    if (argument.isWritten)
-      written.add(place, argument.bytes);
+  for (auto [i, access] : llvm::enumerate(accesses)) {
+    if (access.argument.isRead && !written.contains(access.place, access.argument.bytes))
+      return access.dispatch.emitOpError("expected argument ")
+             << access.number << " at " << access.place << " to have been written before";
+    if (!access.argument.isWritten)
+      continue;
+    for (auto [j, other] : llvm::enumerate(accesses)) {
+      if (i == j ||
+          !overlap(access.place, access.argument.bytes, other.place, other.argument.bytes))
+        continue;
+      InFlightDiagnostic error = access.dispatch.emitOpError("expected argument ")
+                                 << access.number
+                                 << ", which is written, apart from the others, but it overlaps "
+                                    "argument "
+                                 << other.number << " at " << other.place;
+      if (other.dispatch != access.dispatch)
+        error.attachNote(other.dispatch.getLoc()) << "of this one, which runs together with it";
+      return error;
+    }
+  }
+  for (const Access &access : accesses)
+    if (access.argument.isWritten)
+      written.add(access.place, access.argument.bytes);
   return success();
 }
 
 LogicalResult VerifyProgramPass::checkBlock(Block &block, Written &written) {
   for (Operation &op : block) {
     if (auto dispatch = dyn_cast<program::DispatchOp>(op)) {
-      if (failed(checkDispatch(dispatch, written)))
+      if (!dispatch.getTogether() && failed(checkDispatches(dispatch, written)))
         return failure();
     } else if (auto fill = dyn_cast<program::FillOp>(op)) {
       written.add(fill.getTo(), int64_t(fill.getBytes()));

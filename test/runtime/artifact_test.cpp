@@ -230,6 +230,12 @@ TEST(Artifact, AddressesOutsideTheirSpaces) {
             "manifest.functions.train[4].outputs[0]: unknown output 'lost'");
   EXPECT_EQ(messageAfter([&](json &m) { train(m)[0]["when"] = "last"; }),
             "manifest.functions.train[0].when: expected it inside a loop only");
+  EXPECT_EQ(messageAfter([&](json &m) {
+              train(m)[4]["body"][0] = m["functions"]["prepare"][0];
+              train(m)[4]["body"][0]["together"] = true;
+            }),
+            "manifest.functions.train[4].body[0].together: expected two dispatches that run for "
+            "every segment");
 }
 
 } // namespace

@@ -40,6 +40,28 @@ TEST_P(ThreadPoolTest, DispatchesAreInOrder) {
     EXPECT_EQ(a[i], int64_t((i + 5000) % n) + 5000);
 }
 
+// Of several jobs each workgroup runs once, and all before `run` returns.
+TEST_P(ThreadPoolTest, JobsRunTogether) {
+  for (const std::vector<int64_t> &grids :
+       {std::vector<int64_t>{}, {0, 0}, {0, 1, 0}, {1, 1, 1, 1, 1}, {3, 0, 64, 1, 1001, 2}}) {
+    std::vector<std::vector<int>> counts;
+    for (int64_t grid : grids)
+      counts.emplace_back(size_t(grid));
+    std::vector<ThreadPool::Job> jobs;
+    for (size_t i = 0; i < grids.size(); ++i)
+      jobs.push_back({grids[i],
+                      [](void *context, int64_t workgroup) {
+                        ++static_cast<std::vector<int> *>(context)->at(size_t(workgroup));
+                      },
+                      &counts[i]});
+    for (int round = 1; round <= 200; ++round) {
+      pool->run(jobs);
+      for (const auto &count : counts)
+        EXPECT_EQ(count, std::vector<int>(count.size(), round));
+    }
+  }
+}
+
 TEST_P(ThreadPoolTest, WakesAfterSleep) {
   for (int round = 0; round < 40; ++round) {
     std::this_thread::sleep_for(std::chrono::microseconds(round % 4 * 100));

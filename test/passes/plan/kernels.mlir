@@ -15,10 +15,11 @@ memformer.param @w : tensor<7xf32> = <constant, 1.0>
 // CHECK-NOT: program.kernel
 func.func @forward(%x: tensor<3x7xf32> {memformer.role = "input", memformer.name = "x"}) -> (tensor<3x7xf32> {memformer.role = "output", memformer.name = "y"}) {
   // CHECK: program.dispatch @reduce_0 [#program.address<@inputs, 0>, #program.address<@gradients, 0>]
-  // CHECK: program.dispatch @reduce_0 [#program.address<@inputs, 0>, #program.address<@gradients, 64>]
+  // What does not depend on each other runs together.
+  // CHECK-NEXT: program.dispatch together @reduce_0 [#program.address<@inputs, 0>, #program.address<@gradients, 64>]
   kernel.reduce %x entries 7 accumulate @v : (tensor<3x7xf32>) -> ()
   kernel.reduce %x entries 7 accumulate @w : (tensor<3x7xf32>) -> ()
-  // CHECK: program.dispatch @map_0 [#program.address<@inputs, 0>, #program.address<@workspace, 0>]
+  // CHECK-NEXT: program.dispatch together @map_0 [#program.address<@inputs, 0>, #program.address<@workspace, 0>]
   // CHECK: program.dispatch @map_0 [#program.address<@workspace, 0>, #program.address<@workspace, 128>]
   // CHECK: program.dispatch @map_0 [#program.address<@workspace, 128>, #program.address<@workspace, 0>]
   // CHECK: program.dispatch @map_1 [#program.address<@workspace, 0>, #program.address<@outputs, 0>]

@@ -37,6 +37,61 @@ program.function @overlap {
 }
 
 // -----
+// What runs together may read the same, but nothing that another writes.
+program.space @parameters "parameters" bytes 64
+program.space @workspace "workspace" bytes 192
+program.kernel @cut attributes {flops = 0 : i64, bytes = 32 : i64} {
+^bb0(%x: tensor<5xf32>):
+  %y = kernel.slice %x axis 0 offset 2 : (tensor<5xf32>) -> tensor<3xf32>
+  program.return %y : tensor<3xf32>
+}
+program.kernel @join attributes {flops = 0 : i64, bytes = 48 : i64} {
+^bb0(%a: tensor<3xf32>, %b: tensor<3xf32>):
+  %y = kernel.concat %a, %b axis 0 : (tensor<3xf32>, tensor<3xf32>) -> tensor<6xf32>
+  program.return %y : tensor<6xf32>
+}
+program.function @together {
+  program.dispatch @cut [#program.address<@parameters, 0>, #program.address<@workspace, 0>]
+  program.dispatch together @cut [#program.address<@parameters, 0>, #program.address<@workspace, 64>]
+  program.dispatch @join [#program.address<@workspace, 0>, #program.address<@workspace, 64>, #program.address<@workspace, 128>]
+}
+program.function @too_early {
+  // expected-error@+1 {{expected argument 1, which is written, apart from the others, but it overlaps argument 0 at #program.address<@workspace, 0>}}
+  program.dispatch @cut [#program.address<@parameters, 0>, #program.address<@workspace, 0>]
+  program.dispatch together @cut [#program.address<@parameters, 0>, #program.address<@workspace, 64>]
+  // expected-note@+1 {{of this one, which runs together with it}}
+  program.dispatch together @join [#program.address<@workspace, 0>, #program.address<@workspace, 64>, #program.address<@workspace, 128>]
+}
+
+// -----
+program.space @parameters "parameters" bytes 64
+program.space @workspace "workspace" bytes 192
+program.kernel @cut attributes {flops = 0 : i64, bytes = 32 : i64} {
+^bb0(%x: tensor<5xf32>):
+  %y = kernel.slice %x axis 0 offset 2 : (tensor<5xf32>) -> tensor<3xf32>
+  program.return %y : tensor<3xf32>
+}
+program.function @same_place {
+  // expected-error@+1 {{expected argument 1, which is written, apart from the others, but it overlaps argument 1 at #program.address<@workspace, 0>}}
+  program.dispatch @cut [#program.address<@parameters, 0>, #program.address<@workspace, 0>]
+  // expected-note@+1 {{of this one, which runs together with it}}
+  program.dispatch together @cut [#program.address<@parameters, 0>, #program.address<@workspace, 0>]
+}
+
+// -----
+program.space @workspace "workspace" bytes 192
+program.kernel @cut attributes {flops = 0 : i64, bytes = 32 : i64} {
+^bb0(%x: tensor<5xf32>):
+  %y = kernel.slice %x axis 0 offset 2 : (tensor<5xf32>) -> tensor<3xf32>
+  program.return %y : tensor<3xf32>
+}
+program.function @with_nothing {
+  program.fill <@workspace, 0> bytes 64
+  // expected-error@+1 {{expected a dispatch before one that runs together with it}}
+  program.dispatch together @cut [#program.address<@workspace, 0>, #program.address<@workspace, 64>]
+}
+
+// -----
 // A loop may run for no segment, and a copy for none but the last.
 program.space @workspace "workspace" bytes 128
 program.function @conditional {

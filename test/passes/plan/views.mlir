@@ -27,7 +27,7 @@ func.func @evaluate(%x: tensor<2x3xi32> {memformer.role = "input", memformer.nam
 // Not one stretch; and one that begins where no argument of its size may.
 // CHECK-LABEL: program.function @evaluate
 // CHECK: program.dispatch @slice_0 [#program.address<@inputs, 0>
-// CHECK-NEXT: program.dispatch @slice_1 [#program.address<@inputs, 0>
+// CHECK-NEXT: program.dispatch together @slice_1 [#program.address<@inputs, 0>
 // A view that the function hands on is copied to where it goes.
 // CHECK: program.copy <@outputs, {{[0-9]+}}> from <@inputs, 320> bytes 64
 func.func @evaluate(%x: tensor<3x17xf32> {memformer.role = "input", memformer.name = "x"}, %z: tensor<2x16xf32> {memformer.role = "input", memformer.name = "z"})
