@@ -1,6 +1,8 @@
 // ldmatrix, stmatrix and mma against plain loops, and a GEMM that uses all of them.
 
 #include "test/emulator/device_harness.h"
+#include "test/emulator/gemm_ptx.h"
+#include "test/emulator/ptx_mutants.h"
 
 #include <bit>
 #include <chrono>
@@ -115,6 +117,101 @@ TEST(Mma, NeedsAWholeWarp) {
       {%r0, %r1, %r2, %r3}, {%r4, %r5}, {%r6}, {%r0, %r1, %r2, %r3};)"));
   EXPECT_EQ(device.launch(kernel, 1, 48, {}), CUDA_ERROR_LAUNCH_FAILED);
   EXPECT_NE(device.fault().find("expected all 32 lanes"), std::string::npos) << device.fault();
+}
+
+namespace {
+
+struct Product {
+  unsigned m, n, k;
+  std::vector<uint16_t> a, b;
+  std::vector<float> expected;
+
+  Product(unsigned m, unsigned n, unsigned k) : m(m), n(n), k(k), a(m * k), b(k * n) {
+    std::vector<float> wideA(a.size()), wideB(b.size());
+    for (size_t i = 0; i < a.size(); ++i)
+      a[i] = narrow(wideA[i] = smallNumber(i), "bf16");
+    for (size_t i = 0; i < b.size(); ++i)
+      b[i] = narrow(wideB[i] = smallNumber(5 * i + 3), "bf16");
+    expected.resize(m * n);
+    for (unsigned row = 0; row < m; ++row)
+      for (unsigned i = 0; i < k; ++i)
+        for (unsigned column = 0; column < n; ++column)
+          expected[row * n + column] += wideA[row * k + i] * wideB[i * n + column];
+  }
+
+  /// Whether the kernel ran and gave the product.
+  CUresult run(Device &device, const std::string &ptx, bool &right, double *seconds = nullptr) {
+    CUfunction kernel = device.load(ptx);
+    CUdeviceptr to = device.allocate(4 * expected.size());
+    std::vector<CUdeviceptr> arguments = {device.put(a), device.put(b), to};
+    CUresult error = device.launch(kernel, m / 64 * (n / 64), 128, arguments);
+    if (error != CUDA_SUCCESS)
+      return error;
+    right = device.get<float>(to, expected.size()) == expected;
+    if (!seconds)
+      return error;
+    auto begin = std::chrono::steady_clock::now();
+    error = device.launch(kernel, m / 64 * (n / 64), 128, arguments);
+    *seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    return error;
+  }
+};
+
+} // namespace
+
+TEST(Gemm, InEveryMode) {
+  Product product(128, 192, 160);
+  std::string ptx = gemmPtx(product.m, product.n, product.k);
+  for (const char *order : {"forward", "reverse", "random,seed=11"})
+    for (const char *copies : {"lazy", "eager"})
+      for (const char *rest : {"races=on,threads=1", "races=off,threads=2,placement=aligned"}) {
+        std::string modes = "order=" + std::string(order) + ",copies=" + copies + "," + rest;
+        Device device(modes);
+        bool right = false;
+        ASSERT_EQ(product.run(device, ptx, right), CUDA_SUCCESS) << modes << device.fault();
+        EXPECT_TRUE(right) << modes;
+      }
+}
+
+TEST(Gemm, EveryMutantIsFound) {
+  Product product(64, 64, 128);
+  std::string ptx = gemmPtx(product.m, product.n, product.k);
+  std::vector<MutationSite> sites = mutationSites(ptx);
+  ASSERT_EQ(sites.size(), 2u + 1u + 16u); // barriers, waits, products
+  for (const MutationSite &site : sites)
+    for (const char *modes : {"races=on,copies=lazy", "races=on,copies=eager,order=reverse"}) {
+      Device device(modes);
+      bool right = false;
+      CUresult error = product.run(device, mutated(ptx, site), right);
+      EXPECT_FALSE(error == CUDA_SUCCESS && right) << modes << ": " << site.instruction;
+    }
+}
+
+TEST(Gemm, AWeakWaitIsFoundByLazyCopiesAlone) {
+  Product product(64, 64, 128);
+  std::string ptx = gemmPtx(product.m, product.n, product.k);
+  for (const MutationSite &site : mutationSites(ptx)) {
+    if (site.kind != MutationSite::Kind::Wait)
+      continue;
+    bool right = false;
+    Device lazy("copies=lazy");
+    ASSERT_EQ(product.run(lazy, mutated(ptx, site), right), CUDA_SUCCESS);
+    EXPECT_FALSE(right);
+    Device eager("copies=eager");
+    ASSERT_EQ(product.run(eager, mutated(ptx, site), right), CUDA_SUCCESS);
+    EXPECT_TRUE(right);
+  }
+}
+
+TEST(Gemm, Speed) {
+  Product product(256, 256, 256); // 33 MFLOP
+  Device device("threads=1");
+  bool right = false;
+  double seconds = 0;
+  ASSERT_EQ(product.run(device, gemmPtx(256, 256, 256), right, &seconds), CUDA_SUCCESS);
+  EXPECT_TRUE(right);
+  std::printf("33 MFLOP in %.1f ms\n", seconds * 1e3);
+  EXPECT_LT(seconds, 5); // far from what it takes, for machines that are busy
 }
 
 } // namespace memformer::emulator

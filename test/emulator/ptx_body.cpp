@@ -222,8 +222,7 @@ bool PtxReader::resolveLabels(Kernel &kernel) {
     Instruction &instruction = kernel.instructions[reference.instruction];
     Operand &operand = instruction.operands[reference.operand];
     auto unknown = [&](const std::string &name) {
-      error = "line " + std::to_string(instruction.line) + ": unknown label '" + name + "'";
-      return false;
+      return failAt(instruction.line, "unknown label '" + name + "'");
     };
     if (instruction.opcode == "brx") {
       const std::vector<std::string> *table = nullptr;

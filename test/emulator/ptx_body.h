@@ -26,6 +26,7 @@ public:
 
   PtxModule module;
   std::string error;
+  unsigned errorLine = 0;
 
 private:
   /// What `{` opens: registers and labels of inline assembly are its own.
@@ -42,6 +43,7 @@ private:
   };
 
   bool fail(const std::string &message);
+  bool failAt(unsigned line, const std::string &message);
   bool accept(std::string_view text);
   bool acceptDotted(std::string_view text);
   bool expect(std::string_view text);

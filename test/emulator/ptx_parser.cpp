@@ -5,13 +5,18 @@
 
 #include "test/emulator/ptx_body.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace memformer::emulator {
 
-bool PtxReader::fail(const std::string &message) {
-  if (error.empty())
-    error = "line " + std::to_string(token().line) + ": " + message;
+bool PtxReader::fail(const std::string &message) { return failAt(token().line, message); }
+
+bool PtxReader::failAt(unsigned line, const std::string &message) {
+  if (error.empty()) {
+    error = "line " + std::to_string(line) + ": " + message;
+    errorLine = line;
+  }
   return false;
 }
 
@@ -326,21 +331,29 @@ bool PtxReader::skipBraces() {
   return true;
 }
 
+std::string trimmed(std::string text) {
+  std::replace(text.begin(), text.end(), '\t', ' ');
+  size_t begin = std::min(text.find_first_not_of(' '), text.size());
+  return text.substr(begin, text.find_last_not_of(' ') + 1 - begin);
+}
+
 std::expected<PtxModule, std::string> parsePtx(std::string_view text) {
+  std::vector<std::string> lines;
+  for (size_t begin = 0; begin <= text.size();) {
+    size_t end = std::min(text.find('\n', begin), text.size());
+    lines.emplace_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
   auto tokens = tokenize(text);
   if (!tokens)
     return std::unexpected(tokens.error());
   PtxReader reader(std::move(*tokens));
   while (reader.token().kind != Token::Kind::End)
     if (!reader.directive())
-      return std::unexpected(reader.error);
+      return std::unexpected(reader.error + ": " + trimmed(lines[reader.errorLine - 1]));
   if (!reader.module.version || !reader.module.architecture)
     return std::unexpected("expected '.version' and '.target'");
-  for (size_t begin = 0; begin <= text.size();) {
-    size_t end = std::min(text.find('\n', begin), text.size());
-    reader.module.lines.emplace_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
+  reader.module.lines = std::move(lines);
   return std::move(reader.module);
 }
 

@@ -15,6 +15,9 @@ namespace memformer::emulator {
 /// operands are taken as they come. Errors name the line.
 std::expected<PtxModule, std::string> parsePtx(std::string_view text);
 
+/// A line of PTX for a message: without tabs and the spaces around it.
+std::string trimmed(std::string line);
+
 } // namespace memformer::emulator
 
 #endif

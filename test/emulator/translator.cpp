@@ -2,6 +2,7 @@
 
 #include "test/emulator/translator.h"
 
+#include "test/emulator/ptx_parser.h"
 #include "test/emulator/services.h"
 
 #include <algorithm>
@@ -167,10 +168,9 @@ Translator::Translator(const PtxModule &module, const Kernel &kernel, const Mode
 
 bool Translator::fail(const std::string &message) {
   if (error.empty()) {
-    std::string text = in ? module.lines[in->line - 1] : "";
-    std::replace(text.begin(), text.end(), '\t', ' ');
-    text.erase(0, std::min(text.find_first_not_of(' '), text.size()));
-    error = "line " + std::to_string(in ? in->line : kernel.line) + ": " + message + ": " + text;
+    unsigned line = in ? in->line : kernel.line;
+    error =
+        "line " + std::to_string(line) + ": " + message + ": " + trimmed(module.lines[line - 1]);
   }
   return false;
 }

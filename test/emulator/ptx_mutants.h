@@ -1,0 +1,34 @@
+// Faults put into PTX text, to see that they are found.
+
+#ifndef MEMFORMER_TEST_EMULATOR_PTX_MUTANTS_H
+#define MEMFORMER_TEST_EMULATOR_PTX_MUTANTS_H
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace memformer::emulator {
+
+/// One instruction of a PTX text that orders threads or copies, or that multiplies matrices.
+struct MutationSite {
+  enum class Kind {
+    Barrier,     // bar.sync, barrier.sync: removed
+    WarpBarrier, // bar.warp.sync: removed
+    Wait,        // cp.async.wait_group n: waits for one group less; wait_all: removed
+    Fragment     // mma: the first two different registers of A are swapped
+  };
+  Kind kind;
+  unsigned line; // from 1
+  std::string instruction;
+  size_t begin, end; // in the text, with its guard and its semicolon
+};
+
+/// All sites of a PTX text, in their order.
+std::vector<MutationSite> mutationSites(std::string_view ptx);
+
+/// The text with one site changed. The number of lines stays the same.
+std::string mutated(std::string_view ptx, const MutationSite &site);
+
+} // namespace memformer::emulator
+
+#endif
