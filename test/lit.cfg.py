@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 
 import lit.formats
 import lit.util
@@ -33,6 +34,7 @@ runner_libraries = [
 ]
 config.substitutions.append(("%mlir_lib_dir", config.mlir_lib_dir))
 config.substitutions.append(("%source_dir", config.source_dir))
+config.substitutions.insert(0, ("%{python}", sys.executable))
 # A module by the reference of every op, and the execution of its @main.
 config.substitutions.append(("%reference", "memformer-opt -memformer-reference-pipeline"))
 config.substitutions.append(

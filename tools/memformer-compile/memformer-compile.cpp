@@ -4,6 +4,7 @@
 #include "codegen/host/Compile.h"
 #include "codegen/host/MatrixVector.h"
 #include "codegen/nvptx/Compile.h"
+#include "codegen/nvptx/Report.h"
 #include "frontend/Model.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
@@ -11,6 +12,7 @@
 #include "passes/Register.h"
 #include "runtime/file.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -18,12 +20,25 @@
 
 using namespace mlir;
 using namespace memformer;
+using llvm::formatv;
 namespace cl = llvm::cl;
 
 namespace {
 
 // In the order of compilation.
-enum class Level { Model, Replay, Schedule, Kernels, Program, MLIR, LLVM, Assembly, PTX, Artifact };
+enum class Level {
+  Model,
+  Replay,
+  Schedule,
+  Kernels,
+  Program,
+  MLIR,
+  LLVM,
+  Assembly,
+  PTX,
+  GpuReport,
+  Artifact
+};
 
 // Which functions are made: training takes those of gradients and the optimizer, generation those
 // of single positions.
@@ -36,6 +51,7 @@ struct Settings {
   ScheduleKind schedule;
   Level level;
   unsigned threads;
+  bool json;
   std::vector<std::string> overrides;
 };
 
@@ -74,7 +90,10 @@ Settings parseCommandLine(int argc, char **argv) {
                  clEnumValN(Level::LLVM, "llvm", "each kernel in LLVM IR, optimised"),
                  clEnumValN(Level::Assembly, "assembly", "each kernel in assembly"),
                  clEnumValN(Level::PTX, "ptx", "each kernel of one GPU target in PTX"),
+                 clEnumValN(Level::GpuReport, "gpu-report",
+                            "what is known of each kernel on one GPU target, and of a step"),
                  clEnumValN(Level::Artifact, "artifact", "the artifact (default)")));
+  cl::opt<bool> json("json", cl::desc("print the report as JSON"));
   cl::opt<unsigned> threads("threads", cl::init(0),
                             cl::desc("threads of the compiler [all cores]"));
   cl::list<std::string> overrides("set", cl::value_desc("section.key=value"),
@@ -82,8 +101,8 @@ Settings parseCommandLine(int argc, char **argv) {
   cl::SetVersionPrinter(
       [](llvm::raw_ostream &stream) { stream << "memformer-compile " MEMFORMER_VERSION "\n"; });
   cl::ParseCommandLineOptions(argc, argv, "memformer-compile: compiles a model to an artifact\n");
-  Settings settings{input, output,   targets, cpu,     purpose,
-                    batch, schedule, level,   threads, overrides};
+  Settings settings{input,    output, targets, cpu,  purpose,  batch,
+                    schedule, level,  threads, json, overrides};
   // These end here, and the linker goes through all options that it finds.
   cl::ResetCommandLineParser();
   return settings;
@@ -186,6 +205,22 @@ FailureOr<std::string> printKernels(ModuleOp program, const Settings &settings,
   return text;
 }
 
+FailureOr<std::string> reportKernels(ModuleOp program, const Settings &settings,
+                                     const nvptx::GpuTarget &target, int64_t segments) {
+  SmallVector<program::KernelOp> kernels(program.getOps<program::KernelOp>());
+  auto compiled = nvptx::compileKernels(kernels, target, nvptx::Stage::Binary, settings.threads);
+  if (failed(compiled))
+    return failure();
+  nvptx::Report report = nvptx::makeReport(program, *compiled, target, segments);
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  if (settings.json)
+    stream << formatv("{0:2}\n", llvm::json::Value(report.json()));
+  else
+    report.print(stream);
+  return text;
+}
+
 int write(const std::string &output, std::string_view bytes) {
   if (output == "-") {
     llvm::outs() << bytes;
@@ -236,15 +271,18 @@ std::string conflictOf(const Settings &settings, const Targets &targets) {
     return "expected -o FILE for the artifact";
   if (!isArtifact && size_t(targets.host) + targets.devices.size() != 1)
     return "expected one --target with --emit, but got '" + settings.targets + "'";
-  if (settings.level == Level::PTX && targets.host)
-    return "expected --target to be a GPU with --emit=ptx, but got 'host'";
+  for (auto [level, name] : {std::pair(Level::PTX, "ptx"), {Level::GpuReport, "gpu-report"}})
+    if (settings.level == level && targets.host)
+      return std::string("expected --target to be a GPU with --emit=") + name + ", but got 'host'";
+  if (settings.json && settings.level != Level::GpuReport)
+    return "expected --json with --emit=gpu-report only";
   if (settings.level == Level::Assembly && !targets.host)
     return "expected --target to be host with --emit=assembly, but got '" + settings.targets + "'";
   return "";
 }
 
 int printLevel(ModuleOp module, const Settings &settings, const Targets &targets,
-               const host::HostTarget &host) {
+               const host::HostTarget &host, int64_t segments) {
   if (settings.level <= Level::Program) {
     std::string text;
     llvm::raw_string_ostream stream(text);
@@ -252,7 +290,9 @@ int printLevel(ModuleOp module, const Settings &settings, const Targets &targets
     return write(settings.output, text + "\n");
   }
   FailureOr<std::string> text = targets.host ? printKernels(module, settings, host)
-                                             : printKernels(module, settings, targets.devices[0]);
+                                : settings.level == Level::GpuReport
+                                    ? reportKernels(module, settings, targets.devices[0], segments)
+                                    : printKernels(module, settings, targets.devices[0]);
   return failed(text) ? userError : write(settings.output, *text);
 }
 
@@ -289,7 +329,9 @@ int compile(const Settings &settings) {
     TargetOptions target = targets->host ? optionsOf(*host) : optionsOf(targets->devices[0]);
     if (failed(planFor(*model->module, target)))
       return userError;
-    return printLevel(*model->module, settings, *targets, *host);
+    // As `memformer-run bench` has it.
+    int64_t horizon = model->configuration.train.horizon;
+    return printLevel(*model->module, settings, *targets, *host, horizon ? horizon : 8);
   }
   // Each target has a program of its own, planned for it.
   std::vector<OwningOpRef<ModuleOp>> modules;

@@ -1,0 +1,222 @@
+// Counts instructions, occupancy and rooflines.
+
+#include "codegen/nvptx/Report.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/Support/FormatVariadic.h"
+
+using namespace mlir;
+using llvm::formatv;
+
+namespace memformer::nvptx {
+
+// The instruction of a line of PTX, "" for none: labels, directives and predicates are left out.
+static StringRef instructionOf(StringRef line) {
+  line = line.trim();
+  if (line.consume_front("@"))
+    line = line.drop_until(llvm::isSpace).ltrim();
+  if (line.empty() || !llvm::isLower(line.front()) || line.split(' ').first.ends_with(":"))
+    return "";
+  return line.take_until([](char c) { return llvm::isSpace(c) || c == ';'; });
+}
+
+static void countInstructions(StringRef ptx, KernelReport &report) {
+  while (!ptx.empty()) {
+    auto [line, rest] = ptx.split('\n');
+    ptx = rest;
+    StringRef name = instructionOf(line);
+    if (name.starts_with("mma.") || name.starts_with("wgmma.mma_async"))
+      ++report.matrixProducts;
+    else if (name.starts_with("ld.global") || name.starts_with("st.global"))
+      ++report.globalAccesses;
+    else if (name.starts_with("ld.shared") || name.starts_with("st.shared") ||
+             name.starts_with("ldmatrix"))
+      ++report.sharedAccesses;
+    else if (name.starts_with("cp.async.c") && !name.contains("commit"))
+      ++report.asyncCopies;
+    else if (name.starts_with("bar.sync") || name.starts_with("barrier.sync") ||
+             name.starts_with("barrier.cta.sync"))
+      ++report.barriers;
+  }
+}
+
+// Blocks of a multiprocessor, by each of its resources.
+static double occupancyOf(const KernelReport &kernel, const GpuTarget &target) {
+  // Registers are given to warps in units of 256; a block has a kilobyte of shared memory beside
+  // its own where the architecture keeps one for itself.
+  constexpr int64_t unit = 256, mostBlocks = 32;
+  int64_t warps = llvm::divideCeil(kernel.threads, GpuTarget::warp);
+  int64_t blocks = std::min(mostBlocks, target.threadsOfMultiprocessor / kernel.threads);
+  if (kernel.registers > 0) {
+    int64_t ofWarp = int64_t(llvm::alignTo(uint64_t(kernel.registers * GpuTarget::warp), unit));
+    blocks = std::min(blocks, GpuTarget::registersOfMultiprocessor / (ofWarp * warps));
+  }
+  int64_t kept = target.capability >= 80 ? 1024 : 0;
+  if (int64_t shared = kernel.sharedBytes + kept)
+    blocks = std::min(blocks, target.sharedBytesOfMultiprocessor / shared);
+  return double(blocks * warps * GpuTarget::warp) / double(target.threadsOfMultiprocessor);
+}
+
+static void addDispatches(Block &block, const llvm::StringMap<const KernelReport *> &kernels,
+                          FunctionReport &report) {
+  for (auto dispatch : block.getOps<program::DispatchOp>()) {
+    const KernelReport &kernel = *kernels.lookup(dispatch.getKernel());
+    report.launches += 1;
+    report.flops += kernel.flops;
+    report.tensorFlops += kernel.matrixProducts > 0 ? kernel.flops : 0;
+    report.bytes += kernel.bytes;
+    report.seconds += kernel.seconds;
+  }
+}
+
+static void addTimes(const FunctionReport &part, int64_t times, FunctionReport &sum) {
+  sum.launches += times * part.launches;
+  sum.flops += times * part.flops;
+  sum.tensorFlops += times * part.tensorFlops;
+  sum.bytes += times * part.bytes;
+  sum.seconds += double(times) * part.seconds;
+}
+
+Report makeReport(ModuleOp program, ArrayRef<CompiledKernel> compiled, const GpuTarget &target,
+                  int64_t segments) {
+  Report report;
+  report.target = target;
+  report.segments = segments;
+  report.step.name = "step";
+  for (auto [op, kernel] : llvm::zip_equal(program.getOps<program::KernelOp>(), compiled)) {
+    KernelReport entry;
+    entry.symbol = kernel.symbol;
+    entry.kind = op.getKernel()->getName().stripDialect().str();
+    entry.grid = kernel.grid;
+    entry.threads = kernel.threads;
+    entry.sharedBytes = kernel.sharedBytes;
+    entry.registers = kernel.registers;
+    entry.spilledBytes = kernel.spilledBytes;
+    report.assembled |= !kernel.binary.empty();
+    entry.occupancy = occupancyOf(entry, target);
+    countInstructions(kernel.code, entry);
+    entry.flops = int64_t(op.getFlops());
+    entry.bytes = int64_t(op.getBytes());
+    double rate = entry.matrixProducts > 0 ? target.bf16Rate : target.f32Rate;
+    entry.seconds = std::max(double(entry.flops) / rate, double(entry.bytes) / target.bandwidth);
+    report.kernels.push_back(std::move(entry));
+  }
+  llvm::StringMap<const KernelReport *> bySymbol;
+  for (const KernelReport &kernel : report.kernels)
+    bySymbol[kernel.symbol] = &kernel;
+  for (auto function : program.getOps<program::FunctionOp>()) {
+    Block &body = function.getBody().front();
+    FunctionReport outside;
+    outside.name = function.getSymName().str();
+    addDispatches(body, bySymbol, outside);
+    if (outside.launches > 0)
+      report.functions.push_back(outside);
+    for (auto loop : body.getOps<program::LoopOp>()) {
+      // The reverse traversal is the one that descends.
+      StringRef what = loop.getDescending()               ? " (replay)"
+                       : function.getSymName() == "train" ? " (forward)"
+                                                          : "";
+      FunctionReport inside{(function.getSymName() + what).str(), true, loop.getSkipLast()};
+      addDispatches(loop.getBody().front(), bySymbol, inside);
+      report.functions.push_back(inside);
+    }
+  }
+  bool trained = llvm::any_of(report.functions, [](const FunctionReport &function) {
+    return StringRef(function.name).starts_with("train");
+  });
+  for (const FunctionReport &function : report.functions) {
+    StringRef name = function.name;
+    if (trained && (name.starts_with("train") || name == "prepare" || name == "update"))
+      addTimes(function, function.perSegment ? segments - function.skipsLast : 1, report.step);
+  }
+  return report;
+}
+
+llvm::json::Object Report::json() const {
+  llvm::json::Array kernelList, functionList;
+  for (const KernelReport &kernel : kernels)
+    kernelList.push_back(llvm::json::Object{{"symbol", kernel.symbol},
+                                            {"kind", kernel.kind},
+                                            {"grid", kernel.grid},
+                                            {"threads", kernel.threads},
+                                            {"shared_bytes", kernel.sharedBytes},
+                                            {"registers", kernel.registers},
+                                            {"spilled_bytes", kernel.spilledBytes},
+                                            {"occupancy", kernel.occupancy},
+                                            {"matrix_products", kernel.matrixProducts},
+                                            {"global_accesses", kernel.globalAccesses},
+                                            {"shared_accesses", kernel.sharedAccesses},
+                                            {"async_copies", kernel.asyncCopies},
+                                            {"barriers", kernel.barriers},
+                                            {"flops", kernel.flops},
+                                            {"bytes", kernel.bytes},
+                                            {"roofline_seconds", kernel.seconds}});
+  auto describe = [](const FunctionReport &function) {
+    return llvm::json::Object{{"function", function.name},
+                              {"per_segment", function.perSegment},
+                              {"launches", function.launches},
+                              {"flops", function.flops},
+                              {"tensor_core_flops", function.tensorFlops},
+                              {"bytes", function.bytes},
+                              {"roofline_seconds", function.seconds},
+                              {"launch_seconds", double(function.launches) * secondsOfLaunch}};
+  };
+  for (const FunctionReport &function : functions)
+    functionList.push_back(describe(function));
+  llvm::json::Object result{{"architecture", target.architecture},
+                            {"gpu", target.gpu},
+                            {"assembled", assembled},
+                            {"kernels", std::move(kernelList)},
+                            {"functions", std::move(functionList)}};
+  if (step.launches > 0) {
+    llvm::json::Object total = describe(step);
+    total["segments"] = segments;
+    result["step"] = std::move(total);
+  }
+  return result;
+}
+
+void Report::print(llvm::raw_ostream &stream) const {
+  stream << formatv("{0}, numbers of {1}: {2:f0} GB/s, {3:f1} TFLOP/s in f32, {4:f0} on tensor "
+                    "cores in bf16\n",
+                    target.architecture, target.gpu, target.bandwidth / 1e9, target.f32Rate / 1e12,
+                    target.bf16Rate / 1e12);
+  if (!assembled)
+    stream << "without ptxas: registers and spills are not known\n";
+  stream << formatv("\n{0,-28}{1,8}{2,8}{3,8}{4,10}{5,8}{6,10}{7,6}{8,8}{9,8}{10,7}{11,6}{12,12}\n",
+                    "kernel", "grid", "threads", "shared", "registers", "spills", "occupancy",
+                    "mma", "global", "shared", "async", "bars", "roofline us");
+  for (const KernelReport &kernel : kernels)
+    stream << formatv("{0,-28}{1,8}{2,8}{3,8}{4,10}{5,8}{6,10}{7,6}{8,8}{9,8}{10,7}{11,6}{12,12}\n",
+                      kernel.symbol, kernel.grid, kernel.threads, kernel.sharedBytes,
+                      kernel.registers, kernel.spilledBytes,
+                      formatv("{0:f0} %", 100 * kernel.occupancy).str(), kernel.matrixProducts,
+                      kernel.globalAccesses, kernel.sharedAccesses, kernel.asyncCopies,
+                      kernel.barriers, formatv("{0:f2}", kernel.seconds * 1e6).str());
+  stream << formatv("\n{0,-28}{1,10}{2,12}{3,14}{4,10}{5,14}{6,14}\n", "function", "launches",
+                    "GFLOP", "on tensor", "MB", "roofline us", "with launches");
+  auto timeOf = [](const FunctionReport &function) {
+    return function.seconds + double(function.launches) * secondsOfLaunch;
+  };
+  auto printLine = [&](const std::string &name, const FunctionReport &function) {
+    double share = function.flops ? double(function.tensorFlops) / double(function.flops) : 0;
+    stream << formatv("{0,-28}{1,10}{2,12}{3,14}{4,10}{5,14}{6,14}\n", name, function.launches,
+                      formatv("{0:f3}", double(function.flops) / 1e9).str(),
+                      formatv("{0:f1} %", 100 * share).str(),
+                      formatv("{0:f1}", double(function.bytes) / 1e6).str(),
+                      formatv("{0:f1}", function.seconds * 1e6).str(),
+                      formatv("{0:f1}", timeOf(function) * 1e6).str());
+  };
+  for (const FunctionReport &function : functions)
+    printLine(function.name + (function.perSegment ? ", a segment" : ""), function);
+  if (step.launches > 0) {
+    printLine(formatv("step of {0} segments", segments).str(), step);
+    stream << formatv("\n{0} such steps: {1:f1} minutes\n", projectedSteps,
+                      timeOf(step) * double(projectedSteps) / 60);
+  }
+  stream << formatv("\nAssumed: the data sheet's rates and bandwidth, operands and results pass "
+                    "memory once, {0:f1} us from one kernel of a graph to the next.\n",
+                    secondsOfLaunch * 1e6);
+}
+
+} // namespace memformer::nvptx
