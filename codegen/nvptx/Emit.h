@@ -32,6 +32,8 @@ public:
   Emit(mlir::OpBuilder &builder, mlir::Location location, const GpuTarget &target)
       : b(builder), loc(location), target(target) {}
 
+  using Carried = llvm::SmallVector<mlir::Value>;
+
   mlir::OpBuilder &b;
   mlir::Location loc;
   const GpuTarget &target;
@@ -101,6 +103,21 @@ public:
   /// All threads of the block get here before one goes on, and see what the others wrote.
   void barrier();
 
+  // Asynchronous copies, for targets that have them. Copies are committed in groups.
+  /// 16 bytes to shared memory, or zeros where `condition` (null: always true) does not hold; both
+  /// addresses are multiples of 16, and can be read in any case.
+  void copyAsync(mlir::Value from, mlir::Value to, mlir::Value condition);
+  void commitCopies();
+  /// Waits until at most `groups` of this thread's groups are under way.
+  void waitForCopies(int64_t groups);
+
+  // Tensor cores.
+  /// Four 8 × 8 matrices of bf16 in shared memory, of which lane i gives the address of row i mod 8
+  /// of matrix i / 8: a word of each.
+  llvm::SmallVector<mlir::Value> loadMatrices(mlir::Value pointer, bool transposed);
+  /// sums + A B: 16 × 16 by 16 × 8 of bf16, fragments as mma.sync.m16n8k16 has them.
+  Carried multiplyMatrices(mlir::ValueRange a, mlir::ValueRange b, mlir::ValueRange sums);
+
   // bf16 as the high half of an f32.
   /// The nearest, ties to even, as i32 in whose low half it is; the high half is zero.
   mlir::Value narrowBits(mlir::Value x);
@@ -127,7 +144,6 @@ public:
   mlir::Value sumBlock(mlir::Value x);
 
   // Control. Bounds are i32; a range that is empty runs nothing.
-  using Carried = llvm::SmallVector<mlir::Value>;
   void loop(mlir::Value lower, mlir::Value upper, int64_t step,
             llvm::function_ref<void(mlir::Value)> body);
   Carried loop(mlir::Value lower, mlir::Value upper, int64_t step, mlir::ValueRange init,

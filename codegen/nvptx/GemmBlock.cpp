@@ -117,7 +117,10 @@ FailureOr<int64_t> emitGemm(Emit &e, kernel::GemmOp op, const KernelArguments &a
   if (shape.m == 0 || shape.k == 0)
     return op.emitOpError("expected at least one row and one column, but got a of type ")
            << op.getA().getType();
-  return emitFmaGemm(e, op, arguments);
+  // Panels of four columns and more are copied 16 bytes at a time.
+  bool canCopy = !shape.packed || shape.panel % 4 == 0;
+  return shape.rounds && e.target.hasBF16() && canCopy ? emitMmaGemm(e, op, arguments)
+                                                       : emitFmaGemm(e, op, arguments);
 }
 
 } // namespace memformer::nvptx

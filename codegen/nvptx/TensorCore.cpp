@@ -1,0 +1,39 @@
+// Asynchronous copies and products of tensor cores: instructions of compute capability 8 and later.
+
+#include "codegen/nvptx/Emit.h"
+
+using namespace mlir;
+
+namespace memformer::nvptx {
+
+void Emit::copyAsync(Value from, Value to, Value condition) {
+  if (!condition) {
+    call("llvm.nvvm.cp.async.cg.shared.global.16", {}, {to, from});
+    return;
+  }
+  Value bytes = select(condition, integer(16), integer(0));
+  call("llvm.nvvm.cp.async.cg.shared.global.16.s", {}, {to, from, bytes});
+}
+
+void Emit::commitCopies() { call("llvm.nvvm.cp.async.commit.group", {}, {}); }
+
+void Emit::waitForCopies(int64_t groups) {
+  call("llvm.nvvm.cp.async.wait.group", {}, {integer(int32_t(groups))});
+}
+
+SmallVector<Value> Emit::loadMatrices(Value pointer, bool transposed) {
+  StringRef name = transposed ? "llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.trans.b16.p3"
+                              : "llvm.nvvm.ldmatrix.sync.aligned.m8n8.x4.b16.p3";
+  Type word = b.getI32Type();
+  return callForMany(name, {word, word, word, word}, {pointer});
+}
+
+Emit::Carried Emit::multiplyMatrices(ValueRange a, ValueRange b, ValueRange sums) {
+  SmallVector<Value> operands(a);
+  llvm::append_range(operands, b);
+  llvm::append_range(operands, sums);
+  SmallVector<Type> types(4, this->b.getF32Type());
+  return callForMany("llvm.nvvm.mma.m16n8k16.row.col.bf16", types, operands);
+}
+
+} // namespace memformer::nvptx
