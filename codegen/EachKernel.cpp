@@ -61,4 +61,29 @@ LogicalResult forEachKernel(ArrayRef<program::KernelOp> kernels, unsigned thread
   return success();
 }
 
+std::string textOfKernel(StringRef op, ArrayRef<std::string> operands,
+                         ArrayRef<std::string> results) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  stream << "program.kernel @k attributes {flops = 0 : i64, bytes = 0 : i64} {\n^bb0(";
+  for (auto [i, type] : llvm::enumerate(operands))
+    stream << (i ? ", %" : "%") << i << ": " << type;
+  stream << "):\n";
+  bool several = results.size() > 1;
+  if (several)
+    stream << "%r:" << results.size() << " = ";
+  else if (!results.empty())
+    stream << "%r = ";
+  stream << op << "\nprogram.return";
+  for (size_t i = 0; i < results.size(); ++i) {
+    stream << (i ? ", %r" : " %r");
+    if (several)
+      stream << '#' << i;
+  }
+  for (auto [i, type] : llvm::enumerate(results))
+    stream << (i ? ", " : " : ") << type;
+  stream << "\n}\n";
+  return text;
+}
+
 } // namespace memformer

@@ -14,6 +14,11 @@ namespace memformer {
 llvm::Error withKernel(llvm::StringRef text, const mlir::DialectRegistry &registry,
                        llvm::function_ref<mlir::LogicalResult(program::KernelOp)> body);
 
+/// The text of a kernel @k of one op, whose operands are named %0, %1, … and have the types
+/// `operands` ("tensor<2x3xf32>"), and whose results have the types `results`.
+std::string textOfKernel(llvm::StringRef op, llvm::ArrayRef<std::string> operands,
+                         llvm::ArrayRef<std::string> results);
+
 /// Calls `body(index, text)` for each kernel, on `threads` threads (0: as many as there are cores).
 /// An error is reported at its kernel.
 mlir::LogicalResult forEachKernel(llvm::ArrayRef<program::KernelOp> kernels, unsigned threads,

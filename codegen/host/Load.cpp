@@ -1,10 +1,9 @@
 // Kernels compiled and loaded into this process: for tests and measurements.
 
 #include "codegen/host/Load.h"
+#include "codegen/EachKernel.h"
 #include "codegen/host/Compile.h"
 #include "codegen/host/Link.h"
-#include "llvm/ADT/STLExtras.h"
-#include "llvm/Support/raw_ostream.h"
 #include <dlfcn.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -13,31 +12,6 @@ using namespace llvm;
 
 namespace memformer::host {
 
-static std::string programKernel(StringRef body, ArrayRef<std::string> operands,
-                                 ArrayRef<std::string> results) {
-  std::string text;
-  raw_string_ostream stream(text);
-  stream << "program.kernel @k attributes {flops = 0 : i64, bytes = 0 : i64} {\n^bb0(";
-  for (auto [i, type] : enumerate(operands))
-    stream << (i ? ", %" : "%") << i << ": " << type;
-  stream << "):\n";
-  bool several = results.size() > 1;
-  if (several)
-    stream << "%r:" << results.size() << " = ";
-  else if (!results.empty())
-    stream << "%r = ";
-  stream << body << "\nprogram.return";
-  for (size_t i = 0; i < results.size(); ++i) {
-    stream << (i ? ", %r" : " %r");
-    if (several)
-      stream << '#' << i;
-  }
-  for (auto [i, type] : enumerate(results))
-    stream << (i ? ", " : " : ") << type;
-  stream << "\n}\n";
-  return text;
-}
-
 static Error loadingError() {
   const char *message = ::dlerror();
   return createStringError(message ? message : "a compiled kernel could not be loaded");
@@ -45,7 +19,7 @@ static Error loadingError() {
 
 Expected<LoadedKernel> loadKernel(StringRef body, ArrayRef<std::string> operands,
                                   ArrayRef<std::string> results, const HostTarget &target) {
-  std::string text = programKernel(body, operands, results);
+  std::string text = textOfKernel(body, operands, results);
   Expected<CompiledKernel> compiled = compileKernel(text, target);
   if (!compiled)
     return createStringError(toString(compiled.takeError()) + "\nin\n" + text);

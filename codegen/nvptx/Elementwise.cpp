@@ -92,14 +92,16 @@ FailureOr<int64_t> emitConcat(Emit &e, kernel::ConcatOp op, const KernelArgument
   int64_t first = entriesFrom(lhs, axis), second = entriesFrom(rhs, axis);
   return forEachEntry(e, result.entries(), [&](Value linear) {
     Value row = e.divIndex(linear, first + second), column = e.remIndex(linear, first + second);
-    Value entry = e.choose(
-        e.less(column, first), e.b.getF32Type(),
-        [&] { return Emit::Carried{e.load(lhs, e.at(row, first, column))}; },
-        [&] {
-          Value place = e.sub(column, e.index(first));
-          return Emit::Carried{e.load(rhs, e.at(row, second, place))};
-        })[0];
-    e.store(entry, result, linear);
+    Value isFirst = e.less(column, first), zero = e.index(0);
+    // Both are loaded, the other from any place: a choice between arguments is not what addresses
+    // should be made of.
+    Value ofFirst = e.select(isFirst, column, zero);
+    Value ofSecond = e.select(isFirst, zero, e.sub(column, e.index(first)));
+    auto entry = [&](const Buffer &from, int64_t width, Value place) {
+      return width == 0 ? e.real(0) : e.load(from, e.at(row, width, place));
+    };
+    Value x = entry(lhs, first, ofFirst), y = entry(rhs, second, ofSecond);
+    e.store(e.select(isFirst, x, y), result, linear);
   });
 }
 

@@ -68,6 +68,8 @@ Value Emit::fma(Value x, Value y, Value z) {
 
 Value Emit::max(Value x, Value y) { return arith::MaxNumFOp::create(b, loc, x, y); }
 
+Value Emit::min(Value x, Value y) { return arith::MinNumFOp::create(b, loc, x, y); }
+
 Value Emit::sqrt(Value x) { return call("llvm.sqrt.f32", b.getF32Type(), {x}); }
 
 Value Emit::compare(arith::CmpFPredicate predicate, Value x, Value y) {

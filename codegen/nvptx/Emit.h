@@ -59,8 +59,9 @@ public:
   mlir::Value mul(mlir::Value x, mlir::Value y);
   mlir::Value div(mlir::Value x, mlir::Value y);
   mlir::Value fma(mlir::Value x, mlir::Value y, mlir::Value z);
-  /// The larger of two numbers; the other where one is NaN.
+  /// The larger or smaller of two numbers; the other where one is NaN.
   mlir::Value max(mlir::Value x, mlir::Value y);
+  mlir::Value min(mlir::Value x, mlir::Value y);
   mlir::Value sqrt(mlir::Value x);
   mlir::Value compare(mlir::arith::CmpFPredicate predicate, mlir::Value x, mlir::Value y);
   mlir::Value compareInt(mlir::arith::CmpIPredicate predicate, mlir::Value x, mlir::Value y);

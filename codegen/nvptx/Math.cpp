@@ -27,15 +27,16 @@ Value emitExp(Emit &e, Value x) {
   // x log₂ e = high + low; 2^low = 1 + low ln 2 for so small a number.
   constexpr float factor = std::numbers::log2e_v<float>;
   constexpr float rest = float(std::numbers::log2e - double(factor));
-  Value high = e.mul(x, e.real(factor));
+  // The largest number below 128, so that no power is infinite but where eˣ is.
+  Value high = e.min(e.mul(x, e.real(factor)), e.real(127.99999237060547f));
   Value low = e.fma(x, e.real(factor), e.sub(e.real(0), high));
   low = e.fma(x, e.real(rest), low);
   Value power = emitExp2(e, high);
-  Value corrected = e.fma(e.mul(power, e.real(std::numbers::ln2_v<float>)), low, power);
-  // At ±∞ and where 2^high is 0 or ∞ the low part has no meaning.
-  Value magnitude = e.call("llvm.fabs.f32", e.b.getF32Type(), {x});
-  Value ordinary = e.compare(arith::CmpFPredicate::OLT, magnitude, e.real(87.0f));
-  return e.select(ordinary, corrected, power);
+  Value y = e.fma(e.mul(power, e.real(std::numbers::ln2_v<float>)), low, power);
+  // The logarithms of the smallest normal number and of the largest number.
+  y = e.select(e.compare(arith::CmpFPredicate::OLT, x, e.real(-87.33654022216797f)), e.real(0), y);
+  Value beyond = e.compare(arith::CmpFPredicate::UGT, x, e.real(88.72283172607422f));
+  return e.select(beyond, e.add(x, e.real(infinity)), y);
 }
 
 Value emitLog(Emit &e, Value x) {

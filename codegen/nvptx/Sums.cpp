@@ -170,7 +170,9 @@ FailureOr<int64_t> emitSquaredNorm(Emit &e, kernel::SquaredNormOp op,
                                    const KernelArguments &arguments) {
   const Buffer &input = arguments.operands[0], &result = arguments.results[0];
   int64_t entries = input.entries(), blocks = result.entries();
-  int64_t length = (entries + blocks - 1) / blocks;
+  // Stretches of whole cache lines.
+  constexpr int64_t line = 16;
+  int64_t length = ((entries + blocks - 1) / blocks + line - 1) / line * line;
   e.setThreads(256);
   Value begin = e.minIndex(e.mulIndex(e.block(), length), entries);
   Value end = e.minIndex(e.addIndex(begin, length), entries);

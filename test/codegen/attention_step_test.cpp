@@ -26,7 +26,8 @@ std::string bodyOf(const Size &s, const std::vector<Tensor> &operands) {
          operands[4].type() + ")";
 }
 
-void checkPosition(const Kernel &kernel, const Size &s, std::vector<Tensor> operands,
+template <typename AnyKernel>
+void checkPosition(const AnyKernel &kernel, const Size &s, std::vector<Tensor> operands,
                    int32_t position) {
   SCOPED_TRACE("position " + std::to_string(position));
   const int64_t d = s.columns();
@@ -85,14 +86,19 @@ TEST(AttentionStep, EveryPositionOfOddShapes) {
     std::vector<int64_t> row = {s.batch, 1, s.columns()}, cache = {s.batch, s.length, s.columns()};
     std::vector<Tensor> operands = {uniform(row, 1),   uniform(row, 2),   uniform(row, 3),
                                     uniform(cache, 4), uniform(cache, 5), zeros({}, true)};
-    for (const std::string &cpu : testedCPUs()) {
-      SCOPED_TRACE(operands[3].type() + " on " + cpu);
-      auto kernel = Kernel::compile(bodyOf(s, operands), operands,
-                                    {operands[0], operands[3], operands[4]}, cpu);
-      ASSERT_TRUE(kernel);
-      for (int32_t position = 0; position < s.length; ++position)
-        if (position < 20 || position % 16 < 2 || position + 1 == s.length)
-          checkPosition(*kernel, s, operands, position);
+    std::vector<Tensor> results = {operands[0], operands[3], operands[4]};
+    for (const std::string &target : testedTargets()) {
+      SCOPED_TRACE(operands[3].type() + " on " + target);
+      auto checkAll = [&](const auto &kernel) {
+        ASSERT_TRUE(kernel);
+        for (int32_t position = 0; position < s.length; ++position)
+          if (position < 20 || position % 16 < 2 || position + 1 == s.length)
+            checkPosition(*kernel, s, operands, position);
+      };
+      if (target.starts_with("sm_"))
+        checkAll(DeviceKernel::compile(bodyOf(s, operands), operands, results, target));
+      else
+        checkAll(Kernel::compile(bodyOf(s, operands), operands, results, target));
     }
   }
 }

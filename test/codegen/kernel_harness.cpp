@@ -104,7 +104,7 @@ std::vector<std::string> testedTileCPUs() {
   return cpus;
 }
 
-static std::vector<std::string> typesOf(const std::vector<Tensor> &tensors) {
+std::vector<std::string> typesOf(const std::vector<Tensor> &tensors) {
   std::vector<std::string> types;
   for (const Tensor &tensor : tensors)
     types.push_back(tensor.type());
@@ -219,26 +219,63 @@ static void compare(const Tensor &actual, const Expected &expected, size_t argum
       << actual[where] << " instead of " << expected.entries[size_t(where)];
 }
 
-void check(const KernelCase &test, const std::vector<std::string> &cpus) {
-  for (const std::string &cpu : cpus) {
-    SCOPED_TRACE(test.name + " on " + cpu);
-    auto kernel = Kernel::compile(test.body, test.operands, test.results, cpu);
+static std::vector<Tensor> argumentsOf(const KernelCase &test) {
+  std::vector<Tensor> arguments = test.operands;
+  if (test.accumulated)
+    arguments.push_back(*test.accumulated);
+  for (Tensor result : test.results) {
+    // A result that is not written shows.
+    std::fill(result.floats.begin(), result.floats.end(), NAN);
+    std::fill(result.ints.begin(), result.ints.end(), INT32_MIN);
+    arguments.push_back(std::move(result));
+  }
+  return arguments;
+}
+
+std::vector<std::string> testedTargets(bool oldest) {
+  std::vector<std::string> targets = testedCPUs();
+  for (const std::string &gpu : testedGPUs(oldest))
+    targets.push_back(gpu);
+  return targets;
+}
+
+std::vector<Tensor> runOn(const std::string &target, const std::string &body,
+                          const std::vector<Tensor> &operands, const std::vector<Tensor> &results,
+                          const std::vector<Tensor> &arguments) {
+  if (target.starts_with("sm_")) {
+    auto kernel = DeviceKernel::compile(body, operands, results, target);
+    return kernel ? kernel->runIn("order=forward", arguments) : std::vector<Tensor>();
+  }
+  auto kernel = Kernel::compile(body, operands, results, target);
+  return kernel ? kernel->run(arguments) : std::vector<Tensor>();
+}
+
+// What is left in the arguments, in one order of workgroups and in the other.
+static std::optional<std::pair<std::vector<Tensor>, std::vector<Tensor>>>
+runTwice(const KernelCase &test, const std::string &target, const std::vector<Tensor> &arguments) {
+  if (target.starts_with("sm_")) {
+    auto kernel = DeviceKernel::compile(test.body, test.operands, test.results, target);
     if (!kernel)
+      return std::nullopt;
+    return std::pair(kernel->run(arguments), kernel->run(arguments, true));
+  }
+  auto kernel = Kernel::compile(test.body, test.operands, test.results, target);
+  if (!kernel)
+    return std::nullopt;
+  return std::pair(kernel->run(arguments), kernel->run(arguments, true));
+}
+
+void check(const KernelCase &test, const std::vector<std::string> &targets) {
+  for (const std::string &target : targets) {
+    SCOPED_TRACE(test.name + " on " + target);
+    std::vector<Tensor> arguments = argumentsOf(test);
+    auto runs = runTwice(test, target, arguments);
+    if (!runs)
       continue;
-    std::vector<Tensor> arguments = test.operands;
-    if (test.accumulated)
-      arguments.push_back(*test.accumulated);
-    for (Tensor result : test.results) {
-      // A result that is not written shows.
-      std::fill(result.floats.begin(), result.floats.end(), NAN);
-      std::fill(result.ints.begin(), result.ints.end(), INT32_MIN);
-      arguments.push_back(std::move(result));
-    }
-    std::vector<Tensor> after = kernel->run(arguments);
-    std::vector<Tensor> reversed = kernel->run(arguments, true);
+    const auto &[after, reversed] = *runs;
     for (size_t i = 0; i < after.size(); ++i)
       EXPECT_TRUE(sameBits(after[i], reversed[i]))
-          << "argument " << i << " depends on the order of workgroups";
+          << "argument " << i << " depends on the order of workgroups or threads";
     for (const auto &[argument, expected] : test.expected(arguments))
       compare(after[argument], expected, argument);
   }

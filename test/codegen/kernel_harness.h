@@ -4,6 +4,7 @@
 #define MEMFORMER_TEST_CODEGEN_KERNEL_HARNESS_H
 
 #include "codegen/host/Load.h"
+#include "codegen/nvptx/Compile.h"
 
 #include <cstdint>
 #include <functional>
@@ -43,8 +44,15 @@ Tensor integers(std::vector<int64_t> shape, uint64_t seed, int32_t low, int32_t 
 
 /// The CPUs to test: AVX2 alone, and AVX-512 where this machine has it.
 std::vector<std::string> testedCPUs();
+/// The GPUs to test, on the emulator: none where it is not built. `oldest`: one without tensor
+/// cores for bf16 too, whose kernels of f32 are the same.
+std::vector<std::string> testedGPUs(bool oldest = false);
+/// Both.
+std::vector<std::string> testedTargets(bool oldest = false);
 /// The same with emulated tile registers, and one that has them where this machine does.
 std::vector<std::string> testedTileCPUs();
+
+std::vector<std::string> typesOf(const std::vector<Tensor> &tensors);
 
 /// A kernel compiled, linked and loaded; closed with its last copy.
 class Kernel {
@@ -63,11 +71,40 @@ private:
   host::LoadedKernel loaded;
 };
 
+/// A kernel in PTX, run by the emulator of NVIDIA devices.
+class DeviceKernel {
+public:
+  /// As Kernel::compile.
+  static std::optional<DeviceKernel> compile(const std::string &body,
+                                             const std::vector<Tensor> &operands,
+                                             const std::vector<Tensor> &results,
+                                             const std::string &gpu);
+  int64_t grid() const { return compiled.grid; }
+  const std::string &ptx() const { return compiled.code; }
+  /// What the arguments hold after all blocks, in the modes of the emulator that `modes` names. A
+  /// race, a misaligned access or a deadlock is a test failure.
+  std::vector<Tensor> runIn(const std::string &modes, const std::vector<Tensor> &arguments) const;
+  /// With races looked for; and with blocks and threads in the other order.
+  std::vector<Tensor> run(const std::vector<Tensor> &arguments, bool descending = false) const {
+    return runIn(descending ? "order=reverse" : "order=forward,races=on", arguments);
+  }
+
+private:
+  std::string gpu;
+  nvptx::CompiledKernel compiled;
+};
+
 /// The entries that a plain loop in double precision computes, and the error that is allowed.
 struct Expected {
   std::vector<double> entries;
   double tolerance = 0;
 };
+
+/// What a kernel leaves in its arguments, on a CPU or a GPU; empty where it does not compile, which
+/// is a test failure.
+std::vector<Tensor> runOn(const std::string &target, const std::string &body,
+                          const std::vector<Tensor> &operands, const std::vector<Tensor> &results,
+                          const std::vector<Tensor> &arguments);
 
 /// What a test wants of one kernel: `expected` gets the operands and fills an entry for each
 /// argument that is compared, in the order of `compared`.
@@ -83,8 +120,9 @@ struct KernelCase {
       expected;
 };
 
-/// On every CPU: within tolerance, and the same bits for both orders of workgroups.
-void check(const KernelCase &kernel, const std::vector<std::string> &cpus = testedCPUs());
+/// On every target: within tolerance, and the same bits for both orders of workgroups, and of
+/// threads where there are any.
+void check(const KernelCase &kernel, const std::vector<std::string> &targets = testedTargets());
 
 /// 2⁻²⁴, half of the distance between 1 and the next f32.
 inline constexpr double roundoff = 5.9604644775390625e-8;

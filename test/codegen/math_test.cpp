@@ -21,12 +21,12 @@ struct Function {
 
 class Math : public ::testing::TestWithParam<Function> {};
 
-// A map kernel of one function.
-std::optional<Kernel> compileFunction(const char *op, const Tensor &x, const std::string &cpu) {
+// A map kernel of one function, run.
+std::vector<Tensor> runFunction(const char *op, const Tensor &x, const std::string &target) {
   std::string body = "kernel.map %0 trailing : (" + x.type() + ") -> " + x.type() +
                      " {\n^bb0(%x: f32, %i: i32):\n  %y = math." + op +
                      " %x : f32\n  kernel.yield %y : f32\n}";
-  return Kernel::compile(body, {x}, {x}, cpu);
+  return runOn(target, body, {x}, {x}, {x, x});
 }
 
 // Finite numbers of every exponent and both signs within [low, high], then what is special.
@@ -55,10 +55,10 @@ Tensor samples(float low, float high) {
 TEST_P(Math, IsAccurate) {
   const Function &function = GetParam();
   Tensor x = samples(function.low, function.high);
-  for (const std::string &cpu : testedCPUs()) {
-    auto kernel = compileFunction(function.op, x, cpu);
-    ASSERT_TRUE(kernel);
-    Tensor y = kernel->run({x, x})[1];
+  for (const std::string &target : testedTargets()) {
+    std::vector<Tensor> after = runFunction(function.op, x, target);
+    ASSERT_FALSE(after.empty());
+    const Tensor &y = after[1];
     double worst = 0;
     float where = 0;
     for (int64_t i = 0; i < x.entries(); ++i) {
@@ -73,7 +73,7 @@ TEST_P(Math, IsAccurate) {
         where = x.floats[size_t(i)];
       }
     }
-    std::printf("%s on %s: %.2f ulp at %.9g\n", function.op, cpu.c_str(), worst / (2 * roundoff),
+    std::printf("%s on %s: %.2f ulp at %.9g\n", function.op, target.c_str(), worst / (2 * roundoff),
                 where);
     EXPECT_LE(worst, function.ulps * 2 * roundoff) << function.op << " of " << where;
   }
@@ -102,11 +102,11 @@ TEST(MathSpecial, ValuesBeyondTheRange) {
        {infinity, nan, nan, -infinity, nan, std::log(200.0f), nan, std::log(3.4e38f), nan, nan}},
       {"tanh", {1, -1, nan, 0, std::tanh(-1.0f), 1, -1, 1, -1, nan}},
   };
-  for (const std::string &cpu : testedCPUs())
+  for (const std::string &target : testedTargets())
     for (const Case &test : cases) {
-      auto kernel = compileFunction(test.op, x, cpu);
-      ASSERT_TRUE(kernel);
-      Tensor y = kernel->run({x, x})[1];
+      std::vector<Tensor> after = runFunction(test.op, x, target);
+      ASSERT_FALSE(after.empty());
+      const Tensor &y = after[1];
       for (size_t i = 0; i < test.expected.size(); ++i) {
         SCOPED_TRACE(std::string(test.op) + " of " + std::to_string(x.floats[i]));
         if (std::isnan(test.expected[i]))

@@ -94,7 +94,7 @@ TEST_P(PairGemm, OddShapes) {
   for (const Size &size : {Size{1, 1, 1}, Size{1, 1, 2}, Size{2, 3, 5}, Size{1, 70, 131},
                            Size{17, 33, 31}, Size{29, 97, 64}, Size{5, 70, 1030}, Size{3, 20, 768},
                            Size{131, 40, 513}, Size{13, 9, 1035}, Size{300, 1, 9}})
-    checkGemm(GetParam(), size, testedCPUs());
+    checkGemm(GetParam(), size, testedTargets(/*oldest=*/true));
 }
 
 // Rows, columns and depths around those of a tile register, of two, and of a step.
