@@ -13,17 +13,17 @@ DriverState &driver() {
   return *state;
 }
 
-CUcontext &currentContext() {
-  static thread_local CUcontext context = nullptr;
-  return context;
+std::vector<CUcontext> &contextStack() {
+  static thread_local std::vector<CUcontext> contexts;
+  return contexts;
 }
 
 Call::Call(bool needsContext) : guard(driver().lock) {
   DriverState &state = driver();
-  error = !state.initialized                      ? CUDA_ERROR_NOT_INITIALIZED
-          : !needsContext                         ? CUDA_SUCCESS
-          : currentContext() != &driver().context ? CUDA_ERROR_INVALID_CONTEXT
-                                                  : state.failure;
+  error = !state.initialized       ? CUDA_ERROR_NOT_INITIALIZED
+          : !needsContext          ? CUDA_SUCCESS
+          : contextStack().empty() ? CUDA_ERROR_INVALID_CONTEXT
+                                   : state.failure;
 }
 
 bool DriverState::configure() {
@@ -251,7 +251,7 @@ CUresult cuDevicePrimaryCtxRelease_v2(CUdevice device) {
 CUresult cuCtxCreate_v2(CUcontext *context, unsigned, CUdevice device) {
   CUresult error = cuDevicePrimaryCtxRetain(context, device);
   if (error == CUDA_SUCCESS)
-    currentContext() = *context;
+    contextStack().push_back(*context);
   return error;
 }
 
@@ -262,8 +262,7 @@ CUresult cuCtxDestroy_v2(CUcontext context) {
   if (context != &driver().context)
     return CUDA_ERROR_INVALID_CONTEXT;
   driver().reset();
-  if (currentContext() == context)
-    currentContext() = nullptr;
+  contextStack().clear();
   return CUDA_SUCCESS;
 }
 
@@ -273,23 +272,40 @@ CUresult cuCtxSetCurrent(CUcontext context) {
     return call.error;
   if (context && context != &driver().context)
     return CUDA_ERROR_INVALID_CONTEXT;
-  currentContext() = context;
+  std::vector<CUcontext> &stack = contextStack();
+  if (!stack.empty())
+    stack.pop_back();
+  if (context)
+    stack.push_back(context);
   return CUDA_SUCCESS;
 }
 
 CUresult cuCtxGetCurrent(CUcontext *context) {
   Call call(false);
-  *context = currentContext();
+  *context = contextStack().empty() ? nullptr : contextStack().back();
   return call.error;
 }
 
-// One context: what is pushed and popped is always that one.
-CUresult cuCtxPushCurrent_v2(CUcontext context) { return cuCtxSetCurrent(context); }
+CUresult cuCtxPushCurrent_v2(CUcontext context) {
+  Call call(false);
+  if (!call)
+    return call.error;
+  if (context != &driver().context)
+    return CUDA_ERROR_INVALID_CONTEXT;
+  contextStack().push_back(context);
+  return CUDA_SUCCESS;
+}
 
 CUresult cuCtxPopCurrent_v2(CUcontext *context) {
-  CUresult error = cuCtxGetCurrent(context);
-  currentContext() = nullptr;
-  return error;
+  Call call(false);
+  if (!call)
+    return call.error;
+  if (contextStack().empty())
+    return CUDA_ERROR_INVALID_CONTEXT;
+  if (context)
+    *context = contextStack().back();
+  contextStack().pop_back();
+  return CUDA_SUCCESS;
 }
 
 CUresult cuCtxGetDevice(CUdevice *device) {

@@ -124,8 +124,8 @@ private:
   std::lock_guard<std::recursive_mutex> guard;
 };
 
-/// The thread's context.
-CUcontext &currentContext();
+/// The thread's contexts, the current one last.
+std::vector<CUcontext> &contextStack();
 
 /// The launch of a function, checked.
 CUresult makeLaunch(KernelLaunch &launch, CUfunction function, const unsigned grid[3],

@@ -38,8 +38,19 @@ TEST(Driver, SaysWhatItCannotBeWithout) {
   cuDeviceGetAttribute(&minor, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, device);
   EXPECT_EQ(major * 10 + minor, 90);
   CUdeviceptr memory;
+  CUcontext context, popped;
   ASSERT_EQ(cuCtxSetCurrent(nullptr), CUDA_SUCCESS);
   EXPECT_EQ(cuMemAlloc_v2(&memory, 16), CUDA_ERROR_INVALID_CONTEXT);
+  ASSERT_EQ(cuDevicePrimaryCtxRetain(&context, device), CUDA_SUCCESS);
+  EXPECT_EQ(cuCtxPushCurrent_v2(context), CUDA_SUCCESS);
+  EXPECT_EQ(cuCtxPushCurrent_v2(context), CUDA_SUCCESS);
+  EXPECT_EQ(cuCtxPopCurrent_v2(&popped), CUDA_SUCCESS);
+  EXPECT_EQ(popped, context);
+  EXPECT_EQ(cuMemAlloc_v2(&memory, 16), CUDA_SUCCESS);
+  EXPECT_EQ(cuMemFree_v2(memory), CUDA_SUCCESS);
+  EXPECT_EQ(cuCtxPopCurrent_v2(&popped), CUDA_SUCCESS);
+  EXPECT_EQ(cuMemAlloc_v2(&memory, 16), CUDA_ERROR_INVALID_CONTEXT);
+  EXPECT_EQ(cuCtxPopCurrent_v2(&popped), CUDA_ERROR_INVALID_CONTEXT);
 }
 
 TEST(Driver, RefusesSettingsThatItDoesNotKnow) {
