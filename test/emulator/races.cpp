@@ -46,50 +46,79 @@ void RaceDetector::barrier(std::span<const unsigned> arriving, std::span<const u
     ++clocksOf(thread)[thread];
 }
 
-std::optional<Race> RaceDetector::byte(Cell &cell, unsigned thread, Access access, uint32_t line) {
-  const uint32_t *seen = clocksOf(thread);
-  bool written = cell.writeEpoch >= firstEpoch;
-  if (written && cell.pending)
-    return Race{cell.writeThread, cell.writeLine, Access::Write, true};
-  bool bothAtomic = access == Access::Atomic && cell.write == Access::Atomic;
-  if (written && cell.writeEpoch == epoch && cell.writeThread != thread &&
-      cell.writeClock > seen[cell.writeThread] && !bothAtomic)
-    return Race{cell.writeThread, cell.writeLine, cell.write, false};
+void RaceDetector::addRead(Cell &cell, const Reads &reads) {
+  auto merge = [&](Reads &other) {
+    if (other.warp != reads.warp || other.clock != reads.clock)
+      return false;
+    other.lanes |= reads.lanes;
+    return true;
+  };
+  if (!cell.first.lanes) {
+    cell.first = reads;
+    return;
+  }
+  if (merge(cell.first))
+    return;
+  if (!cell.more) {
+    furtherReads.emplace_back();
+    cell.more = uint32_t(furtherReads.size());
+  }
+  std::vector<Reads> &further = furtherReads[cell.more - 1];
+  if (std::none_of(further.begin(), further.end(), merge))
+    further.push_back(reads);
+}
+
+/// The first of some reads that a thread has not seen.
+std::optional<Race> RaceDetector::unordered(const Reads &reads, unsigned thread,
+                                            const uint32_t *seen) const {
+  for (uint32_t lanes = reads.lanes; lanes; lanes &= lanes - 1) {
+    unsigned reader = reads.warp * lanesOfWarp + unsigned(__builtin_ctz(lanes));
+    if (reader != thread && reads.clock > seen[reader])
+      return Race{reader, reads.line, Access::Read, false};
+  }
+  return std::nullopt;
+}
+
+/// The common case: a lane reads what was written before the last barrier of the block, and what
+/// others of its warp have read since.
+inline bool RaceDetector::readsAgain(Cell &cell, const Reads &reads) const {
+  bool settled = cell.writeEpoch < firstEpoch || (cell.writeEpoch < epoch && !cell.pending);
+  bool again = settled && cell.readEpoch == epoch && cell.first.lanes &&
+               cell.first.warp == reads.warp && cell.first.clock == reads.clock;
+  if (again)
+    cell.first.lanes |= reads.lanes;
+  return again;
+}
+
+std::optional<Race> RaceDetector::visit(Cell &cell, unsigned thread, const uint32_t *seen,
+                                        Access access, uint32_t line) {
+  if (cell.writeEpoch >= firstEpoch) {
+    if (cell.pending)
+      return Race{cell.writeThread, cell.writeLine, Access::Write, true};
+    bool bothAtomic = access == Access::Atomic && cell.write == Access::Atomic;
+    if (cell.writeEpoch == epoch && cell.writeThread != thread &&
+        cell.writeClock > seen[cell.writeThread] && !bothAtomic)
+      return Race{cell.writeThread, cell.writeLine, cell.write, false};
+  }
   if (cell.readEpoch != epoch) {
     cell.readEpoch = epoch;
     cell.first.lanes = 0;
-    cell.more.clear();
+    if (cell.more)
+      furtherReads[cell.more - 1].clear();
   }
   if (access == Access::Read) {
-    uint32_t lane = uint32_t(1) << thread % lanesOfWarp;
-    Reads entry{thread / lanesOfWarp, seen[thread], lane, line};
-    auto merge = [&](Reads &reads) {
-      if (reads.warp != entry.warp || reads.clock != entry.clock)
-        return false;
-      reads.lanes |= lane;
-      return true;
-    };
-    if (!cell.first.lanes)
-      cell.first = entry;
-    else if (!merge(cell.first) && std::none_of(cell.more.begin(), cell.more.end(), merge))
-      cell.more.push_back(entry);
+    addRead(cell, {thread / lanesOfWarp, seen[thread], uint32_t(1) << thread % lanesOfWarp, line});
     return std::nullopt;
   }
-  auto unordered = [&](const Reads &reads) -> std::optional<Race> {
-    for (uint32_t lanes = reads.lanes; lanes; lanes &= lanes - 1) {
-      unsigned reader = reads.warp * lanesOfWarp + unsigned(__builtin_ctz(lanes));
-      if (reader != thread && reads.clock > seen[reader])
-        return Race{reader, reads.line, Access::Read, false};
-    }
-    return std::nullopt;
-  };
-  if (auto race = unordered(cell.first))
+  if (auto race = unordered(cell.first, thread, seen))
     return race;
-  for (const Reads &reads : cell.more)
-    if (auto race = unordered(reads))
-      return race;
   cell.first.lanes = 0;
-  cell.more.clear();
+  if (cell.more) {
+    for (const Reads &reads : furtherReads[cell.more - 1])
+      if (auto race = unordered(reads, thread, seen))
+        return race;
+    furtherReads[cell.more - 1].clear();
+  }
   cell.writeEpoch = epoch;
   cell.writeClock = seen[thread];
   cell.writeLine = line;
@@ -99,30 +128,66 @@ std::optional<Race> RaceDetector::byte(Cell &cell, unsigned thread, Access acces
   return std::nullopt;
 }
 
+/// Visits what an access covers: words, or bytes of those that were accessed in parts.
+template <typename Each>
+std::optional<Race> RaceDetector::forCells(uint64_t first, uint64_t bytes, Each each) {
+  for (uint64_t at = first; at < first + bytes;) {
+    Word &word = words[at / 4];
+    uint64_t end = std::min(first + bytes, (at / 4 + 1) * 4);
+    bool isWhole = end - at == 4;
+    if (isWhole && !word.bytes) {
+      if (auto race = each(word.whole))
+        return race;
+      at = end;
+      continue;
+    }
+    if (!word.bytes) {
+      std::array<Cell, 4> parts;
+      parts.fill(word.whole);
+      for (Cell &part : parts)
+        if (part.more) { // each has its own
+          furtherReads.push_back(furtherReads[word.whole.more - 1]);
+          part.more = uint32_t(furtherReads.size());
+        }
+      splitWords.push_back(parts);
+      word.bytes = uint32_t(splitWords.size());
+    }
+    for (; at < end; ++at)
+      if (auto race = each(splitWords[word.bytes - 1][at % 4]))
+        return race;
+  }
+  return std::nullopt;
+}
+
 std::optional<Race> RaceDetector::access(unsigned thread, uint64_t first, uint64_t bytes,
                                          Access access, uint32_t line) {
-  for (uint64_t i = first; i < first + bytes; ++i)
-    if (auto race = byte(cells[i], thread, access, line))
-      return race;
-  return std::nullopt;
+  const uint32_t *seen = clocksOf(thread);
+  Reads reads{thread / lanesOfWarp, seen[thread], uint32_t(1) << thread % lanesOfWarp, line};
+  return forCells(first, bytes, [&](Cell &cell) -> std::optional<Race> {
+    if (access == Access::Read && readsAgain(cell, reads))
+      return std::nullopt;
+    return visit(cell, thread, seen, access, line);
+  });
 }
 
 std::optional<Race> RaceDetector::beginCopy(unsigned thread, uint64_t first, uint64_t bytes,
                                             uint32_t line) {
-  if (auto race = access(thread, first, bytes, Access::Write, line))
+  const uint32_t *seen = clocksOf(thread);
+  return forCells(first, bytes, [&](Cell &cell) {
+    std::optional<Race> race = visit(cell, thread, seen, Access::Write, line);
+    cell.pending = true;
     return race;
-  for (uint64_t i = first; i < first + bytes; ++i)
-    cells[i].pending = true;
-  return std::nullopt;
+  });
 }
 
 void RaceDetector::endCopy(unsigned thread, uint64_t first, uint64_t bytes) {
   uint32_t clock = clocksOf(thread)[thread];
-  for (uint64_t i = first; i < first + bytes; ++i) {
-    cells[i].pending = false;
-    cells[i].writeEpoch = epoch;
-    cells[i].writeClock = clock;
-  }
+  forCells(first, bytes, [&](Cell &cell) -> std::optional<Race> {
+    cell.pending = false;
+    cell.writeEpoch = epoch;
+    cell.writeClock = clock;
+    return std::nullopt;
+  });
 }
 
 } // namespace memformer::emulator

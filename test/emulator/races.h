@@ -3,6 +3,7 @@
 #ifndef MEMFORMER_TEST_EMULATOR_RACES_H
 #define MEMFORMER_TEST_EMULATOR_RACES_H
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -10,7 +11,7 @@
 
 namespace memformer::emulator {
 
-enum class Access : uint32_t { Read, Write, Atomic };
+enum class Access : uint8_t { Read, Write, Atomic };
 
 /// Two accesses to one byte that no barrier orders.
 struct Race {
@@ -25,7 +26,7 @@ struct Race {
 /// and the reads since then, those of a warp at the same time together.
 class RaceDetector {
 public:
-  explicit RaceDetector(uint64_t bytes) : cells(bytes) {}
+  explicit RaceDetector(uint64_t bytes) : words((bytes + 3) / 4) {}
 
   void beginBlock(unsigned threads);
   /// The block's barrier.
@@ -51,13 +52,25 @@ private:
     bool pending = false;
     uint32_t readEpoch = 0;
     Reads first = {};
-    std::vector<Reads> more;
+    uint32_t more = 0; // further reads: 1 + place in `furtherReads`, or 0
+  };
+  /// A word is one cell until something smaller than it is accessed; then its bytes are.
+  struct Word {
+    Cell whole;
+    uint32_t bytes = 0; // 1 + place in `splitWords`, or 0
   };
 
   uint32_t *clocksOf(unsigned thread);
-  std::optional<Race> byte(Cell &cell, unsigned thread, Access access, uint32_t line);
+  template <typename Each> std::optional<Race> forCells(uint64_t first, uint64_t bytes, Each each);
+  std::optional<Race> visit(Cell &cell, unsigned thread, const uint32_t *seen, Access access,
+                            uint32_t line);
+  bool readsAgain(Cell &cell, const Reads &reads) const;
+  void addRead(Cell &cell, const Reads &reads);
+  std::optional<Race> unordered(const Reads &reads, unsigned thread, const uint32_t *seen) const;
 
-  std::vector<Cell> cells;
+  std::vector<Word> words;
+  std::vector<std::array<Cell, 4>> splitWords;
+  std::vector<std::vector<Reads>> furtherReads;
   std::vector<uint32_t> clocks; // [threads, threads]
   std::vector<uint32_t> validIn, joined;
   unsigned threads = 0;
