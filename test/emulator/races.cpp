@@ -68,15 +68,14 @@ void RaceDetector::addRead(Cell &cell, const Reads &reads) {
     further.push_back(reads);
 }
 
-/// The first of some reads that a thread has not seen.
-std::optional<Race> RaceDetector::unordered(const Reads &reads, unsigned thread,
-                                            const uint32_t *seen) const {
+/// Whether a thread has not seen some of the reads.
+bool RaceDetector::unordered(const Reads &reads, unsigned thread, const uint32_t *seen) {
   for (uint32_t lanes = reads.lanes; lanes; lanes &= lanes - 1) {
     unsigned reader = reads.warp * lanesOfWarp + unsigned(__builtin_ctz(lanes));
     if (reader != thread && reads.clock > seen[reader])
-      return Race{reader, reads.line, Access::Read, false};
+      return found({reader, reads.line, Access::Read, false});
   }
-  return std::nullopt;
+  return false;
 }
 
 /// The common case: a lane reads what was written before the last barrier of the block, and what
@@ -90,15 +89,15 @@ inline bool RaceDetector::readsAgain(Cell &cell, const Reads &reads) const {
   return again;
 }
 
-std::optional<Race> RaceDetector::visit(Cell &cell, unsigned thread, const uint32_t *seen,
-                                        Access access, uint32_t line) {
+bool RaceDetector::visit(Cell &cell, unsigned thread, const uint32_t *seen, Access access,
+                         uint32_t line) {
   if (cell.writeEpoch >= firstEpoch) {
     if (cell.pending)
-      return Race{cell.writeThread, cell.writeLine, Access::Write, true};
+      return found({cell.writeThread, cell.writeLine, Access::Write, true});
     bool bothAtomic = access == Access::Atomic && cell.write == Access::Atomic;
     if (cell.writeEpoch == epoch && cell.writeThread != thread &&
         cell.writeClock > seen[cell.writeThread] && !bothAtomic)
-      return Race{cell.writeThread, cell.writeLine, cell.write, false};
+      return found({cell.writeThread, cell.writeLine, cell.write, false});
   }
   if (cell.readEpoch != epoch) {
     cell.readEpoch = epoch;
@@ -108,15 +107,15 @@ std::optional<Race> RaceDetector::visit(Cell &cell, unsigned thread, const uint3
   }
   if (access == Access::Read) {
     addRead(cell, {thread / lanesOfWarp, seen[thread], uint32_t(1) << thread % lanesOfWarp, line});
-    return std::nullopt;
+    return false;
   }
-  if (auto race = unordered(cell.first, thread, seen))
-    return race;
+  if (unordered(cell.first, thread, seen))
+    return true;
   cell.first.lanes = 0;
   if (cell.more) {
     for (const Reads &reads : furtherReads[cell.more - 1])
-      if (auto race = unordered(reads, thread, seen))
-        return race;
+      if (unordered(reads, thread, seen))
+        return true;
     furtherReads[cell.more - 1].clear();
   }
   cell.writeEpoch = epoch;
@@ -125,19 +124,18 @@ std::optional<Race> RaceDetector::visit(Cell &cell, unsigned thread, const uint3
   cell.writeThread = uint16_t(thread);
   cell.write = access;
   cell.pending = false;
-  return std::nullopt;
+  return false;
 }
 
 /// Visits what an access covers: words, or bytes of those that were accessed in parts.
-template <typename Each>
-std::optional<Race> RaceDetector::forCells(uint64_t first, uint64_t bytes, Each each) {
+template <typename Each> bool RaceDetector::forCells(uint64_t first, uint64_t bytes, Each each) {
   for (uint64_t at = first; at < first + bytes;) {
     Word &word = words[at / 4];
     uint64_t end = std::min(first + bytes, (at / 4 + 1) * 4);
     bool isWhole = end - at == 4;
     if (isWhole && !word.bytes) {
-      if (auto race = each(word.whole))
-        return race;
+      if (each(word.whole))
+        return true;
       at = end;
       continue;
     }
@@ -153,40 +151,42 @@ std::optional<Race> RaceDetector::forCells(uint64_t first, uint64_t bytes, Each 
       word.bytes = uint32_t(splitWords.size());
     }
     for (; at < end; ++at)
-      if (auto race = each(splitWords[word.bytes - 1][at % 4]))
-        return race;
+      if (each(splitWords[word.bytes - 1][at % 4]))
+        return true;
   }
-  return std::nullopt;
+  return false;
 }
 
 std::optional<Race> RaceDetector::access(unsigned thread, uint64_t first, uint64_t bytes,
                                          Access access, uint32_t line) {
   const uint32_t *seen = clocksOf(thread);
   Reads reads{thread / lanesOfWarp, seen[thread], uint32_t(1) << thread % lanesOfWarp, line};
-  return forCells(first, bytes, [&](Cell &cell) -> std::optional<Race> {
+  bool isRace = forCells(first, bytes, [&](Cell &cell) {
     if (access == Access::Read && readsAgain(cell, reads))
-      return std::nullopt;
+      return false;
     return visit(cell, thread, seen, access, line);
   });
+  return isRace ? std::optional(race) : std::nullopt;
 }
 
 std::optional<Race> RaceDetector::beginCopy(unsigned thread, uint64_t first, uint64_t bytes,
                                             uint32_t line) {
   const uint32_t *seen = clocksOf(thread);
-  return forCells(first, bytes, [&](Cell &cell) {
-    std::optional<Race> race = visit(cell, thread, seen, Access::Write, line);
+  bool isRace = forCells(first, bytes, [&](Cell &cell) {
+    bool isRace = visit(cell, thread, seen, Access::Write, line);
     cell.pending = true;
-    return race;
+    return isRace;
   });
+  return isRace ? std::optional(race) : std::nullopt;
 }
 
 void RaceDetector::endCopy(unsigned thread, uint64_t first, uint64_t bytes) {
   uint32_t clock = clocksOf(thread)[thread];
-  forCells(first, bytes, [&](Cell &cell) -> std::optional<Race> {
+  forCells(first, bytes, [&](Cell &cell) {
     cell.pending = false;
     cell.writeEpoch = epoch;
     cell.writeClock = clock;
-    return std::nullopt;
+    return false;
   });
 }
 

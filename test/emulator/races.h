@@ -61,13 +61,18 @@ private:
   };
 
   uint32_t *clocksOf(unsigned thread);
-  template <typename Each> std::optional<Race> forCells(uint64_t first, uint64_t bytes, Each each);
-  std::optional<Race> visit(Cell &cell, unsigned thread, const uint32_t *seen, Access access,
-                            uint32_t line);
+  template <typename Each> bool forCells(uint64_t first, uint64_t bytes, Each each);
+  bool visit(Cell &cell, unsigned thread, const uint32_t *seen, Access access, uint32_t line);
   bool readsAgain(Cell &cell, const Reads &reads) const;
   void addRead(Cell &cell, const Reads &reads);
-  std::optional<Race> unordered(const Reads &reads, unsigned thread, const uint32_t *seen) const;
+  bool unordered(const Reads &reads, unsigned thread, const uint32_t *seen);
+  /// Remembers a race, which is returned at the end: a flag is all that the way there carries.
+  bool found(const Race &what) {
+    race = what;
+    return true;
+  }
 
+  Race race = {};
   std::vector<Word> words;
   std::vector<std::array<Cell, 4>> splitWords;
   std::vector<std::vector<Reads>> furtherReads;
