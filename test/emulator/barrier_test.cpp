@@ -3,6 +3,7 @@
 #include "test/emulator/device_harness.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace memformer::emulator {
 
@@ -136,6 +137,25 @@ TEST(Barrier, WithANumberOfThreadsSerialisesWarps) {
   CUdeviceptr to = device.allocate(128);
   ASSERT_EQ(device.launch(kernel, 1, 64, {to}), CUDA_SUCCESS) << device.fault();
   EXPECT_EQ(device.get<uint32_t>(to, 32), std::vector<uint32_t>(32, 31));
+}
+
+TEST(Barrier, SwitchesFast) {
+  Device device("threads=1");
+  constexpr unsigned threads = 256, rounds = 2000;
+  CUfunction kernel = device.load(ptxKernel(0, R"(
+    mov.u32 %r0, 0;
+  loop:
+    bar.sync 0;
+    add.u32 %r0, %r0, 1;
+    setp.lt.u32 %p0, %r0, )" + std::to_string(rounds) +
+                                                   R"(;
+    @%p0 bra loop;)"));
+  auto begin = std::chrono::steady_clock::now();
+  ASSERT_EQ(device.launch(kernel, 1, threads, {}), CUDA_SUCCESS);
+  double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  double each = seconds * 1e9 / (threads * rounds);
+  std::printf("%.0f ns a switch\n", each);
+  EXPECT_LT(each, 10000); // far from what it takes, for machines that are busy
 }
 
 TEST(Shuffle, ModesAndSegments) {

@@ -336,6 +336,7 @@ bool memformerEmulatorConfigure(const char *settings) {
   driver().modes = *read;
   driver().configured = true;
   driver().initialized = false;
+  driver().launched.clear();
   resetProcessors();
   return true;
 }

@@ -157,6 +157,11 @@ void DriverState::launch(const KernelLaunch &kernel) {
               owner->variables.data()};
   if (auto found = runGrid(what, modes))
     fail(*found);
+  else if (!modes.launches.empty() && launched.insert((*code)->name).second)
+    if (std::FILE *file = std::fopen(modes.launches.c_str(), "a")) {
+      std::fprintf(file, "%s\n", (*code)->name.c_str());
+      std::fclose(file);
+    }
 }
 
 } // namespace memformer::emulator

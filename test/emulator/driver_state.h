@@ -93,7 +93,8 @@ struct DriverState {
   std::set<CUgraph> graphs;
   std::set<CUgraphExec> executables;
   std::map<void *, size_t> hostAllocations;
-  unsigned capturing = 0; // streams
+  unsigned capturing = 0;         // streams
+  std::set<std::string> launched; // kernels that the file of launches has already
 
   /// Reads the settings of the environment, once.
   bool configure();

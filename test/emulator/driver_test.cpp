@@ -2,6 +2,11 @@
 
 #include "test/emulator/device_harness.h"
 
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <unistd.h>
+
 namespace memformer::emulator {
 
 namespace {
@@ -211,6 +216,22 @@ TEST(Driver, GraphsReplayWhatWasCaptured) {
     for (CUstream each : {stream, side})
       EXPECT_EQ(cuStreamDestroy_v2(each), CUDA_SUCCESS);
   }
+}
+
+TEST(Driver, ListsTheKernelsThatRan) {
+  std::string path = testing::TempDir() + "launches-" + std::to_string(getpid());
+  std::remove(path.c_str());
+  {
+    Device device("launches=" + path);
+    CUfunction good = device.load(addKernel), bad = device.load(ptxKernel(0, "trap;"));
+    CUdeviceptr to = device.put(std::vector<uint32_t>{1});
+    EXPECT_EQ(device.launch(good, 1, 1, {to, 1}), CUDA_SUCCESS);
+    EXPECT_EQ(device.launch(good, 1, 1, {to, 1}), CUDA_SUCCESS);
+    EXPECT_EQ(device.launch(bad, 1, 1, {}), CUDA_ERROR_LAUNCH_FAILED);
+  }
+  std::ifstream file(path);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "k\n");
+  std::remove(path.c_str());
 }
 
 TEST(Driver, FillsAndGlobals) {

@@ -110,6 +110,77 @@ TEST(Mma, AllShapesAndTypes) {
   }
 }
 
+TEST(Mma, AddsInHalfPrecisionWhereAsked) {
+  // A is ones, B is ones: every entry is 16 and what C holds, two of which are rounded to 1 + 16.
+  Device device("order=reverse");
+  CUfunction kernel = device.load(ptxKernel(1, R"(
+    mov.b32 %r0, 0x3c003c00;
+    mov.b32 %r1, 0x14003c00;
+    mma.sync.aligned.m16n8k16.row.col.f16.f16.f16.f16
+      {%r2, %r3}, {%r0, %r0, %r0, %r0}, {%r0, %r0}, {%r1, %r0};
+    mul.wide.u32 %rd0, %t, 8;
+    add.s64 %rd0, %a0, %rd0;
+    st.global.v2.b32 [%rd0], {%r2, %r3};)"));
+  CUdeviceptr to = device.allocate(256);
+  ASSERT_EQ(device.launch(kernel, 1, 32, {to}), CUDA_SUCCESS) << device.fault();
+  std::vector<uint32_t> expected;
+  for (int lane = 0; lane < 32; ++lane) // 17 is 0x4c40; 16 + 2⁻¹⁰ is 16, 0x4c00
+    expected.insert(expected.end(), {0x4c004c40, 0x4c404c40});
+  EXPECT_EQ(device.get<uint32_t>(to, 64), expected);
+}
+
+TEST(Matrices, LoadAndStoreInAllForms) {
+  // Row r of matrix m begins at byte 32 · (8 · m + r); entry c is 256 · m + 16 · r + c.
+  for (unsigned count : {1u, 2u, 4u})
+    for (const char *transposed : {"", ".trans"})
+      for (const char *order : {"order=forward,races=on", "order=random,seed=6,races=on"}) {
+        Device device(std::string(order) + ",architecture=90");
+        std::string form = ".x" + std::to_string(count) + transposed;
+        std::string list = count == 1   ? "{%r0}"
+                           : count == 2 ? "{%r0, %r1}"
+                                        : "{%r0, %r1, %r2, %r3}";
+        CUfunction kernel = device.load(ptxKernel(2,
+                                                  R"(
+          mov.b64 %rd0, matrices;
+          mul.wide.u32 %rd1, %t, 32;
+          add.s64 %rd2, %rd0, %rd1;
+          mul.wide.u32 %rd3, %t, 16;
+          add.s64 %rd4, %a0, %rd3;
+          ld.global.v4.b32 {%r4, %r5, %r6, %r7}, [%rd4];
+          st.shared.v4.b32 [%rd2], {%r4, %r5, %r6, %r7};
+          bar.warp.sync -1;
+          ldmatrix.sync.aligned.m8n8)" + form + ".shared.b16 " +
+                                                      list + R"(, [%rd2];
+          add.s64 %rd5, %a1, %rd3;
+          st.global.v4.b32 [%rd5], {%r0, %r1, %r2, %r3};
+          bar.warp.sync -1;
+          stmatrix.sync.aligned.m8n8)" + form + ".shared.b16 [%rd2], " +
+                                                      list + R"(;
+          bar.warp.sync -1;
+          ld.shared.v4.b32 {%r8, %r9, %r10, %r11}, [%rd2];
+          st.global.v4.b32 [%rd5+512], {%r8, %r9, %r10, %r11};)",
+                                                  ".shared .align 16 .b8 matrices[1024];", 90));
+        std::vector<uint16_t> entries(256);
+        for (unsigned i = 0; i < 256; ++i)
+          entries[i] = uint16_t(i / 64 * 256 + i / 8 % 8 * 16 + i % 8);
+        CUdeviceptr to = device.allocate(1024);
+        ASSERT_EQ(device.launch(kernel, 1, 32, {device.put(entries), to}), CUDA_SUCCESS)
+            << device.fault();
+        std::vector<uint16_t> got = device.get<uint16_t>(to, 512);
+        for (unsigned lane = 0; lane < 32; ++lane)
+          for (unsigned m = 0; m < count; ++m)
+            for (unsigned half = 0; half < 2; ++half) {
+              unsigned row = lane / 4, column = lane % 4 * 2 + half;
+              if (*transposed)
+                std::swap(row, column);
+              EXPECT_EQ(got[lane * 8 + m * 2 + half], entries[m * 64 + row * 8 + column]) << form;
+            }
+        // Stored in the form in which it was loaded, everything is back in its place.
+        got.erase(got.begin(), got.begin() + 256);
+        EXPECT_EQ(got, entries) << form;
+      }
+}
+
 TEST(Mma, NeedsAWholeWarp) {
   Device device;
   CUfunction kernel = device.load(ptxKernel(0, R"(

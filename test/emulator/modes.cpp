@@ -77,6 +77,10 @@ std::expected<void, std::string> apply(Modes &modes, const Setting &setting) {
     return assign(modes.driver, setting.number(99999));
   if (setting.name == "memory")
     return assign(modes.memory, setting.number(uint64_t(1) << 36));
+  if (setting.name == "launches") {
+    modes.launches = setting.value;
+    return {};
+  }
   if (setting.name == "threads")
     return assign(modes.threads, setting.number(256));
   return std::unexpected("MEMFORMER_EMULATOR: unknown setting '" + std::string(setting.name) + "'");
