@@ -19,7 +19,8 @@ constexpr int64_t enoughWorkgroups = 16;
 
 class AttentionEmitter {
 public:
-  AttentionEmitter(Emit &e, kernel::AttentionOp op, const KernelArguments &arguments);
+  AttentionEmitter(Emit &e, kernel::AttentionOp op, const KernelArguments &arguments,
+                   int64_t vectors);
 
   int64_t emit(Value workgroup);
 
@@ -54,9 +55,9 @@ private:
 };
 
 AttentionEmitter::AttentionEmitter(Emit &e, kernel::AttentionOp op,
-                                   const KernelArguments &arguments)
+                                   const KernelArguments &arguments, int64_t vectors)
     : e(e), op(op), shape(op.getQuery(), op.getKey(), int64_t(op.getHeads())),
-      panels(e.target, shape.queries), blocks(e.target, shape.keys, panels.vectors()),
+      panels(e.target, shape.queries, vectors), blocks(e.target, shape.keys, panels.vectors()),
       dropout(e, shape, op.getDropoutKey() ? arguments.operands.back() : Value(),
               op.getProbability().convertToDouble()),
       zero(e.index(0)) {
@@ -280,13 +281,16 @@ FailureOr<int64_t> emitAttention(OpBuilder &builder, kernel::AttentionOp op,
   AttentionShape shape(op.getQuery(), op.getKey(), int64_t(op.getHeads()));
   if (failed(checkAttention(op, shape)))
     return failure();
-  Emit e(builder, op.getLoc(), target);
+  PanelVectors panels = choosePanels(target, shape, op.getCausal());
+  HostTarget chosen = target;
+  chosen.lanes = panels.lanes;
+  Emit e(builder, op.getLoc(), chosen);
   // With causality a single query sees the first key alone.
   bool plain =
       !op.getSelfKey() && !op.getNormalize() && !op.getCausal() && op.getProbability().isZero();
   if (shape.queries == 1 && plain)
     return emitSingleQueries(e, op, shape, arguments);
-  AttentionEmitter emitter(e, op, arguments);
+  AttentionEmitter emitter(e, op, arguments, panels.vectors);
   return emitter.emit(arguments.workgroup);
 }
 

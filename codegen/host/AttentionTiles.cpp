@@ -68,9 +68,9 @@ void QueryPanel::store(Emit &e, Value vector, Value scratch, Value row, int64_t 
   e.store(vector, scratch, e.addIndex(e.mulIndex(row, pitch()), v * e.lanes));
 }
 
-QueryPanels::QueryPanels(const HostTarget &target, int64_t length)
-    : length(length), lanes{target.lanes, length > target.lanes ? 2 * target.lanes : target.lanes} {
-}
+QueryPanels::QueryPanels(const HostTarget &target, int64_t length, int64_t vectors)
+    : length(length),
+      lanes{target.lanes, length > target.lanes ? vectors * target.lanes : target.lanes} {}
 
 QueryPanel QueryPanels::panel(Emit &e, Value index) const {
   return {e.mulIndex(index, pitch()), length, lanes};
@@ -172,6 +172,43 @@ KeyBlocks::forEach(Emit &e, const QueryPanel &panel, bool causal, ValueRange ini
   if (count() == 1)
     return block(e.index(0), init);
   return e.loop(e.index(0), end, tilesPerBlock, init, block);
+}
+
+// Scores that are computed, those of lanes without a query and of masked keys included.
+static int64_t scoresOf(const HostTarget &target, int64_t vectors, const AttentionShape &shape,
+                        bool causal) {
+  int64_t pitch = QueryPanels(target, shape.queries, vectors).pitch(), scores = 0;
+  RowTiles tiles = RowTiles::even(shape.keys, tileRows(target, vectors));
+  for (int64_t first = 0; first < shape.queries; first += pitch) {
+    int64_t last = std::min(first + pitch, shape.queries) - 1;
+    int64_t seen = causal ? std::min(last / tiles.size + 1, tiles.count) : tiles.count;
+    scores += pitch * (seen * tiles.size + std::min(seen, tiles.large));
+  }
+  return scores;
+}
+
+PanelVectors choosePanels(const HostTarget &target, const AttentionShape &shape, bool causal) {
+  PanelVectors best{target.lanes, 2};
+  if (target.unitLanes == target.lanes)
+    return best;
+  // Where narrow vectors cost half as much there can be fewer lanes without a query: seven vectors
+  // and three rows of keys fill the registers, four and six mask less. Speeds as measured, relative
+  // to two wide vectors and fourteen rows.
+  struct Candidate {
+    int64_t vectors;
+    double speed;
+  };
+  HostTarget narrow = target;
+  narrow.lanes = target.unitLanes;
+  double least = double(scoresOf(target, best.vectors, shape, causal));
+  for (Candidate candidate : {Candidate{7, 0.98}, Candidate{4, 0.97}}) {
+    double cost = double(scoresOf(narrow, candidate.vectors, shape, causal)) / candidate.speed;
+    if (cost < least) {
+      least = cost;
+      best = {narrow.lanes, candidate.vectors};
+    }
+  }
+  return best;
 }
 
 void emitScores(Emit &e, const AttentionShape &shape, const QueryPanel &panel,

@@ -24,7 +24,7 @@ mlir::LogicalResult checkAttention(mlir::Operation *op, const AttentionShape &sh
 Matrix headOf(Emit &e, const AttentionShape &shape, mlir::Value tensor, int64_t length,
               mlir::Value batch, mlir::Value head);
 
-/// Queries are worked on in panels of one or two vectors, one query in each lane: what belongs to a
+/// Queries are worked on in panels of a few vectors, one query in each lane: what belongs to a
 /// query is then a lane, and softmax reduces nothing across lanes. A panel of a head is stored
 /// transposed: [width, pitch]. Lanes beyond the last query repeat it, so that they compute what it
 /// computes and may be stored in its place: one code serves every panel.
@@ -45,9 +45,9 @@ struct QueryPanel {
   void store(Emit &e, mlir::Value vector, mlir::Value scratch, mlir::Value row, int64_t v) const;
 };
 
-/// The panels of a length of queries.
+/// The panels of a length of queries, of at most so many vectors each.
 struct QueryPanels {
-  QueryPanels(const HostTarget &target, int64_t length);
+  QueryPanels(const HostTarget &target, int64_t length, int64_t vectors = 2);
 
   int64_t length;
   Strip lanes;
@@ -99,6 +99,12 @@ void emitScores(Emit &e, const AttentionShape &shape, const QueryPanel &panel,
                 const KeyBlocks &blocks, mlir::Value firstTile, mlir::Value lastTile,
                 mlir::Value firstKey, const Matrix &keys, mlir::Value transposed,
                 mlir::Value scores);
+
+/// In what panels the scores of a head cost least: lanes of a vector, vectors of a panel.
+struct PanelVectors {
+  int64_t lanes, vectors;
+};
+PanelVectors choosePanels(const HostTarget &target, const AttentionShape &shape, bool causal);
 
 /// Σ over c of x[c] · y[c] for each query, of two transposed panels.
 llvm::SmallVector<mlir::Value> emitLaneProducts(Emit &e, const AttentionShape &shape,

@@ -92,6 +92,8 @@ Expected<HostTarget> HostTarget::get(StringRef cpu) {
   host.tiles = tiles ? TileSupport::Registers : TileSupport::None;
   host.lanes = wide ? 16 : 8;
   host.vectorRegisters = wide ? 32 : 16;
+  // Zen 4 has AVX-512 on units of 256 bits.
+  host.unitLanes = host.cpu == "znver4" ? 8 : host.lanes;
   return host;
 }
 

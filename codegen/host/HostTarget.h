@@ -23,6 +23,8 @@ struct HostTarget {
   /// f32 lanes of the widest vector that is worth using, and how many such registers there are.
   int64_t lanes = 8;
   int64_t vectorRegisters = 16;
+  /// Lanes that a unit works on at a time: fewer than `lanes` where wide instructions take turns.
+  int64_t unitLanes = 8;
   TileSupport tiles = TileSupport::None;
   /// Bytes of the first and second level caches of one core.
   int64_t l1Bytes = 32 * 1024;

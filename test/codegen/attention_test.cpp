@@ -259,10 +259,10 @@ void checkGradient(const Form &form, const Size &s, const Inputs &in, const Refe
 class Attention : public ::testing::TestWithParam<Form> {};
 
 TEST_P(Attention, OddShapes) {
-  for (const Size &size :
-       {Size{1, 1, 1, 1, 1}, Size{2, 3, 3, 2, 5}, Size{1, 17, 17, 3, 1}, Size{2, 33, 33, 1, 7},
-        Size{1, 5, 257, 2, 16}, Size{1, 70, 1, 1, 33}, Size{1, 20, 300, 1, 50},
-        Size{2, 1, 37, 3, 5}, Size{1, 1, 300, 2, 150}}) {
+  for (const Size &size : {Size{1, 1, 1, 1, 1}, Size{2, 3, 3, 2, 5}, Size{1, 17, 17, 3, 1},
+                           Size{2, 33, 33, 1, 7}, Size{1, 5, 257, 2, 16}, Size{1, 70, 1, 1, 33},
+                           Size{1, 20, 300, 1, 50}, Size{2, 1, 37, 3, 5}, Size{1, 1, 300, 2, 150},
+                           Size{1, 105, 57, 2, 9}, Size{1, 51, 150, 1, 3}}) {
     Inputs in = inputsOf(size);
     Reference reference(GetParam(), size, in);
     checkForward(GetParam(), size, in, reference);

@@ -27,6 +27,7 @@ TEST(HostTarget, VectorsFollowFromTheName) {
     ASSERT_TRUE(bool(target)) << llvm::toString(target.takeError());
     EXPECT_EQ(target->lanes, test.lanes);
     EXPECT_EQ(target->vectorRegisters, test.registers);
+    EXPECT_EQ(target->unitLanes, std::string(test.cpu) == "znver4" ? 8 : test.lanes);
     EXPECT_TRUE(llvm::is_contained(target->features, "fma"));
     EXPECT_EQ(llvm::is_contained(target->features, "avx512f"), test.wide);
     EXPECT_EQ(target->tiles, test.tiles);
