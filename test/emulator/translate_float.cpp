@@ -85,9 +85,6 @@ bool Translator::floatOperation(const Type &type) {
   if (type.kind == Type::Kind::Tf32)
     return fail("'.tf32' is not supported");
   hasAny({"rn", "approx", "full"});
-  has("xorsign");
-  if (has("xorsign"))
-    return fail("'.xorsign' is not supported");
   llvm::SmallVector<Value> sources, lanes;
   for (size_t i = 1; i < in->operands.size(); ++i) {
     Value value = source(i, type.width());

@@ -119,12 +119,10 @@ bool Translator::addOrSubtract() {
   return write(in->operands[0], joinLanes(lanes, type));
 }
 
-/// add.cc, addc, sub.cc, subc and madc are for numbers of several registers.
+/// add.cc, addc, sub.cc and subc are for numbers of several registers.
 bool Translator::carry() {
   bool setsCarry = has("cc");
   Type type;
-  if (in->opcode == "madc")
-    return fail("unknown instruction 'madc'");
   if (!expectOperands(3, 3) || !needType(type))
     return false;
   Value a = source(1, type.bits), c = source(2, type.bits);

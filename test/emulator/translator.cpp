@@ -75,7 +75,6 @@ SharedLayout layoutShared(const PtxModule &module, const Kernel &kernel, bool ad
 
 const std::pair<std::string_view, Translator::Handler> Translator::handlers[] = {
     {"abs", &Translator::absolute},
-    {"activemask", nullptr},
     {"add", &Translator::addOrSubtract},
     {"addc", &Translator::carry},
     {"and", &Translator::logic},
@@ -108,7 +107,6 @@ const std::pair<std::string_view, Translator::Handler> Translator::handlers[] = 
     {"lg2", &Translator::unaryMath},
     {"lop3", &Translator::lookup},
     {"mad", &Translator::multiplyAdd},
-    {"madc", &Translator::carry},
     {"max", &Translator::minimum},
     {"membar", &Translator::fence},
     {"min", &Translator::minimum},
@@ -280,7 +278,7 @@ bool Translator::translate(size_t index) {
   used.assign(in->modifiers.size(), false);
   auto found = std::find_if(std::begin(handlers), std::end(handlers),
                             [&](const auto &entry) { return entry.first == in->opcode; });
-  if (found == std::end(handlers) || !found->second)
+  if (found == std::end(handlers))
     return fail("unknown instruction '" + in->opcode + "'");
   llvm::BasicBlock *after = nullptr;
   if (in->guard >= 0) {
