@@ -75,6 +75,7 @@ AttentionEmitter::AttentionEmitter(Emit &e, kernel::AttentionOp op,
 
 int64_t AttentionEmitter::emit() {
   e.setThreads(AttentionPlan::threads);
+  e.keepLoops();
   queryTile = e.shared(plan.queries * plan.pitch());
   keyTile = e.shared(plan.keys * plan.pitch());
   valueTile = e.shared(plan.keys * plan.pitch());

@@ -77,6 +77,7 @@ GradientEmitter::GradientEmitter(Emit &e, kernel::AttentionGradientOp op,
 
 int64_t GradientEmitter::emit() {
   e.setThreads(AttentionPlan::threads);
+  e.keepLoops();
   queryTile = e.shared(plan.queries * plan.pitch());
   gradientTile = e.shared(plan.queries * plan.pitch());
   keyTile = e.shared(plan.keys * plan.pitch());

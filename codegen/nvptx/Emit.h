@@ -42,6 +42,10 @@ public:
   /// Threads of a block: a multiple of a warp. Call once, before anything that depends on it.
   void setThreads(int64_t count);
   int64_t threads() const { return threadCount; }
+  /// Loops stay as they are written: ptxas otherwise unrolls those that multiply tiles until all
+  /// registers are taken.
+  void keepLoops() { loopsAreKept = true; }
+  bool keepsLoops() const { return loopsAreKept; }
   /// i32: the thread in its block, its lane, its warp, and the block's number.
   mlir::Value thread();
   mlir::Value lane();
@@ -164,6 +168,7 @@ private:
   mlir::Value fromBitsOf(mlir::Value x);
 
   int64_t threadCount = 128;
+  bool loopsAreKept = false;
   int64_t allocated = 0;
   /// Where the warps' parts of a reduction lie in shared memory; −1: nowhere yet.
   int64_t exchangeOffset = -1;

@@ -96,6 +96,7 @@ FailureOr<KernelModule> buildKernelModule(program::KernelOp kernel, const GpuTar
   result.grid = *grid;
   result.threads = e.threads();
   result.sharedBytes = e.sharedBytes();
+  result.keepsLoops = e.keepsLoops();
   if (failed(verify(*result.module)))
     return failure();
   return result;

@@ -3,6 +3,8 @@
 #include "codegen/nvptx/PtxCode.h"
 #include "dialect/program/Arguments.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/CFG.h"
+#include "llvm/IR/Dominators.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
@@ -86,6 +88,20 @@ static void optimize(Module &module, TargetMachine &machine) {
   builder.buildPerModuleDefaultPipeline(OptimizationLevel::O3).run(module, modules);
 }
 
+// The back end writes what it finds at a loop's end as a pragma for ptxas.
+static void keepLoops(Function &function) {
+  LLVMContext &context = function.getContext();
+  DominatorTree tree(function);
+  MDNode *disable = MDNode::get(context, MDString::get(context, "llvm.loop.unroll.disable"));
+  for (BasicBlock &block : function)
+    for (BasicBlock *next : successors(&block))
+      if (tree.dominates(next, &block)) {
+        MDNode *loop = MDNode::getDistinct(context, {nullptr, disable});
+        loop->replaceOperandWith(0, loop);
+        block.getTerminator()->setMetadata(LLVMContext::MD_loop, loop);
+      }
+}
+
 Expected<std::string> emitCode(const KernelModule &kernel, StringRef symbol,
                                const GpuTarget &target, CodeKind kind) {
   Expected<std::unique_ptr<TargetMachine>> machine = createMachine(target);
@@ -109,6 +125,8 @@ Expected<std::string> emitCode(const KernelModule &kernel, StringRef symbol,
       shared && shared->use_empty())
     shared->eraseFromParent();
   optimize(*module, **machine);
+  if (kernel.keepsLoops)
+    keepLoops(*function);
 
   if (kind == CodeKind::LLVM) {
     std::string text;

@@ -139,13 +139,15 @@ void printDiagnostic(Diagnostic &diagnostic) {
 // What a target wishes of the passes.
 struct TargetOptions {
   int64_t panelWidth, fewRows;
+  bool fuseNormalize;
 };
 
 TargetOptions optionsOf(const host::HostTarget &target) {
-  return {target.panelWidth(), host::mostVectorRows};
+  return {target.panelWidth(), host::mostVectorRows, false};
 }
 
-TargetOptions optionsOf(const nvptx::GpuTarget &target) { return {target.panelWidth(), 0}; }
+// A launch costs more than a block that has all heads of its rows.
+TargetOptions optionsOf(const nvptx::GpuTarget &target) { return {target.panelWidth(), 0, true}; }
 
 // The passes up to a level, Program at most.
 void buildPipeline(OpPassManager &passes, const Settings &settings, const TargetOptions &target) {
@@ -170,6 +172,7 @@ void buildPipeline(OpPassManager &passes, const Settings &settings, const Target
   kernelOptions.panelWidth = target.panelWidth;
   kernelOptions.training = scheduleOptions.training;
   kernelOptions.fewRows = target.fewRows;
+  kernelOptions.fuseNormalize = target.fuseNormalize;
   buildKernelPipeline(passes, kernelOptions);
   if (level != Level::Kernels)
     buildProgramPipeline(passes, ProgramOptions());
