@@ -16,6 +16,9 @@
 
 namespace memformer {
 
+class JsonErrors;
+class JsonReader;
+
 enum class ElementType { F32, I32 };
 
 /// A dense row-major tensor at a byte offset of its space.
@@ -68,11 +71,23 @@ struct Address {
   uint64_t stride = 0;
 };
 
+/// Bytes of a section.
+struct SectionRange {
+  uint64_t offset = 0; // from the section's beginning
+  uint64_t bytes = 0;
+};
+
 struct KernelInfo {
   std::string symbol;
   std::string kind;
   uint64_t flops = 0; // of one dispatch, all its workgroups
   uint64_t bytes = 0; // read and written by one dispatch
+  // Of a program for a GPU, in the section that its architecture names.
+  uint32_t threads = 0;     // of a workgroup
+  uint32_t sharedBytes = 0; // dynamic shared memory of a workgroup
+  uint32_t registers = 0;   // of a thread; 0 where that is not known
+  SectionRange ptx;         // with a zero at its end
+  std::optional<SectionRange> cubin;
 };
 
 struct Instruction {
@@ -108,10 +123,16 @@ struct StreamInfo {
 };
 
 struct TargetInfo {
-  std::string kind; // "host"
+  std::string kind; // "host" or "cuda"
+  // Of the host.
   std::string triple;
   std::string cpu;
   std::vector<std::string> features; // LLVM's names
+  // Of CUDA devices.
+  std::string architecture{}; // "sm_80", "sm_90a"
+  uint32_t ptxVersion = 0;    // 78 for PTX 7.8
+
+  bool isHost() const { return kind == "host"; }
 };
 
 struct MemoryReport {
@@ -168,14 +189,21 @@ public:
   /// The same, of a file's bytes.
   static Result<std::shared_ptr<const Artifact>> load(std::vector<std::byte> bytes);
 
+  /// Of the program for the host.
   const Manifest &manifest() const { return contents; }
+  /// Of the programs of the same model for other devices. What they share with the host's (name,
+  /// configuration, schedule, batch and parameters) is there too.
+  std::span<const Manifest> devices() const { return deviceManifests; }
   std::span<const SectionInfo> sections() const { return sectionInfos; }
   /// The bytes of a section; nullopt if there is none of that name.
   std::optional<std::span<const std::byte>> section(std::string_view name) const;
 
 private:
+  Result<void> readDevices(const JsonReader &list, JsonErrors &errors);
+
   std::vector<std::byte> file;
   Manifest contents;
+  std::vector<Manifest> deviceManifests;
   std::vector<SectionInfo> sectionInfos;
 };
 

@@ -16,7 +16,7 @@ constexpr std::string_view magic = "MEMFORMR";
 constexpr uint32_t formatVersion = 1;
 constexpr size_t headerBytes = 32;
 constexpr size_t checkedFrom = 16; // the checksum covers all from here
-constexpr int manifestDepth = 12;  // of functions.train[].body[].arguments[][]: 8
+constexpr int manifestDepth = 12;  // of devices[].functions.train[].body[].arguments[][]: 10
 
 static_assert(std::endian::native == std::endian::little, "artifacts are little-endian");
 
@@ -108,14 +108,39 @@ Result<std::shared_ptr<const Artifact>> Artifact::load(std::vector<std::byte> by
   auto artifact = std::make_shared<Artifact>();
   artifact->contents = readManifest(root);
   MEMFORMER_TRY(errors.result());
-  checkManifest(artifact->contents, errors);
+  checkManifest(artifact->contents, root.path(), errors);
   MEMFORMER_TRY(errors.result());
   readFunctions(root.member("functions"), artifact->contents);
   artifact->sectionInfos =
       readSections(root.member("sections"), alignUp(headerBytes + text->size()), bytes.size());
   MEMFORMER_TRY(errors.result());
   artifact->file = std::move(bytes);
+  if (root.has("devices"))
+    MEMFORMER_TRY(artifact->readDevices(root.member("devices"), errors));
   return artifact;
+}
+
+Result<void> Artifact::readDevices(const JsonReader &list, JsonErrors &errors) {
+  for (size_t i = 0, n = list.arraySize(); i < n; ++i) {
+    const auto entry = list.element(i);
+    Manifest device = readDeviceManifest(entry, contents);
+    MEMFORMER_TRY(errors.result());
+    checkManifest(device, entry.path(), errors);
+    checkDeviceManifest(device, contents, entry.path(), errors);
+    MEMFORMER_TRY(errors.result());
+    readFunctions(entry.member("functions"), device);
+    const std::string &architecture = device.target.architecture;
+    const auto code = section(architecture);
+    if (!code && !device.kernels.empty())
+      entry.fail("expected a section named '{}'", architecture);
+    checkDeviceCode(device, code.value_or(std::span<const std::byte>()), entry.path(), errors);
+    for (const Manifest &other : deviceManifests)
+      if (other.target.architecture == architecture)
+        entry.member("target").fail("a program for {} occurs twice", architecture);
+    MEMFORMER_TRY(errors.result());
+    deviceManifests.push_back(std::move(device));
+  }
+  return errors.result();
 }
 
 Result<std::vector<std::byte>> assembleArtifact(nlohmann::json manifest,

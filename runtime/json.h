@@ -42,6 +42,8 @@ public:
 
   const nlohmann::json &json() const { return *value; }
   const std::string &path() const { return where; }
+  /// "manifest" of "manifest.functions".
+  std::string parentPath() const { return where.substr(0, where.rfind('.')); }
   template <class... Args> void fail(fmt::format_string<Args...> format, Args &&...args) const {
     errors->add(where, format, std::forward<Args>(args)...);
   }

@@ -137,11 +137,11 @@ FeatureSupport findFeature(std::string_view name) {
   return FeatureSupport::Unknown;
 }
 
-FloatingPointMode::FloatingPointMode() : saved(_mm_getcsr()) {
+FloatingPointMode::FloatingPointMode(Denormals denormals) : saved(_mm_getcsr()) {
   // The state at the start of a process (all exceptions masked, to nearest), and denormals as
   // zeros.
   constexpr unsigned initial = 0x1f80, flushToZero = 0x8000, denormalsAreZero = 0x0040;
-  _mm_setcsr(initial | flushToZero | denormalsAreZero);
+  _mm_setcsr(denormals == Denormals::Kept ? initial : initial | flushToZero | denormalsAreZero);
 }
 
 FloatingPointMode::~FloatingPointMode() { _mm_setcsr(unsigned(saved)); }
@@ -152,9 +152,9 @@ FeatureSupport findFeature(std::string_view name) {
   return name == "neon" || name == "fp-armv8" ? FeatureSupport::Present : FeatureSupport::Unknown;
 }
 
-FloatingPointMode::FloatingPointMode() {
+FloatingPointMode::FloatingPointMode(Denormals denormals) {
   asm volatile("mrs %0, fpcr" : "=r"(saved));
-  constexpr unsigned long flushToZero = 1ul << 24;
+  const unsigned long flushToZero = denormals == Denormals::Kept ? 0 : 1ul << 24;
   asm volatile("msr fpcr, %0" : : "r"(flushToZero));
 }
 

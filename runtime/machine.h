@@ -19,10 +19,11 @@ Result<void> checkMachine(const TargetInfo &target);
 
 /// Generated code treats denormal numbers as zeros, on every thread alike: they cost a hundred
 /// times as much as others where an optimizer's moments fade out. Restores the caller's mode at the
-/// end of its scope.
+/// end of its scope. Whoever compiles code rounds its constants with denormals kept.
 class FloatingPointMode {
 public:
-  FloatingPointMode();
+  enum class Denormals { Zero, Kept };
+  explicit FloatingPointMode(Denormals denormals = Denormals::Zero);
   ~FloatingPointMode();
   FloatingPointMode(const FloatingPointMode &) = delete;
   FloatingPointMode &operator=(const FloatingPointMode &) = delete;

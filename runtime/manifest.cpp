@@ -1,6 +1,7 @@
 // Reads the tables of a manifest.
 
 #include "runtime/manifest.h"
+#include "runtime/cuda/architecture.h"
 
 #include <cmath>
 
@@ -85,7 +86,7 @@ Initializer readInitializer(const JsonReader &reader) {
   return initializer;
 }
 
-TargetInfo readTarget(const JsonReader &reader) {
+TargetInfo readHostTarget(const JsonReader &reader) {
   TargetInfo target;
   target.kind = reader.string("kind");
   if (target.kind != "host")
@@ -96,6 +97,53 @@ TargetInfo readTarget(const JsonReader &reader) {
   for (size_t i = 0, n = features.arraySize(); i < n; ++i)
     target.features.push_back(features.element(i).asString());
   return target;
+}
+
+TargetInfo readDeviceTarget(const JsonReader &reader) {
+  TargetInfo target;
+  target.kind = reader.string("kind");
+  if (target.kind != "cuda")
+    reader.member("kind").fail("expected cuda, but got '{}'", target.kind);
+  target.architecture = reader.string("architecture");
+  if (!cuda::parseArchitecture(target.architecture))
+    reader.member("architecture")
+        .fail("expected an architecture such as sm_80 or sm_90a, but got '{}'",
+              target.architecture);
+  target.ptxVersion = uint32_t(reader.unsignedInteger("ptx_version", 999));
+  if (target.ptxVersion < 60)
+    reader.member("ptx_version").fail("expected at least 60, but got {}", target.ptxVersion);
+  return target;
+}
+
+/// `[offset, bytes]`
+SectionRange readRange(const JsonReader &reader) {
+  if (size_t size = reader.arraySize(); size != 2) {
+    reader.fail("expected [offset, bytes], but got {} entries", size);
+    return {};
+  }
+  return {reader.element(0).asUnsigned(maxSpaceBytes), reader.element(1).asUnsigned(maxSpaceBytes)};
+}
+
+KernelInfo readKernel(const JsonReader &reader, bool host) {
+  KernelInfo kernel;
+  kernel.symbol = reader.string("symbol");
+  kernel.kind = reader.string("kind");
+  kernel.flops = reader.unsignedInteger("flops", uint64_t(1) << 53);
+  kernel.bytes = reader.unsignedInteger("bytes", uint64_t(1) << 53);
+  if (kernel.symbol.empty())
+    reader.member("symbol").fail("expected a name, but got an empty one");
+  if (host)
+    return kernel;
+  // A block of any architecture has at most 1024 threads and 227 KiB.
+  kernel.threads = uint32_t(reader.unsignedInteger("threads", 1024));
+  if (kernel.threads == 0)
+    reader.member("threads").fail("expected at least 1, but got 0");
+  kernel.sharedBytes = uint32_t(reader.unsignedInteger("shared_bytes", 227 << 10));
+  kernel.registers = uint32_t(reader.unsignedInteger("registers", 255));
+  kernel.ptx = readRange(reader.member("ptx"));
+  if (reader.has("cubin"))
+    kernel.cubin = readRange(reader.member("cubin"));
+  return kernel;
 }
 
 InputInfo readInput(const JsonReader &reader) {
@@ -110,31 +158,11 @@ InputInfo readInput(const JsonReader &reader) {
   return input;
 }
 
-} // namespace
-
-Manifest readManifest(const JsonReader &root) {
-  Manifest manifest;
-  manifest.producer = root.string("producer");
-  manifest.name = root.string("name");
-  manifest.configuration = root.string("configuration");
-  manifest.schedule = root.string("schedule");
-  manifest.batch = int64_t(root.unsignedInteger("batch", uint64_t(1) << 24));
-  if (manifest.batch == 0)
-    root.member("batch").fail("expected at least 1, but got 0");
-  manifest.target = readTarget(root.member("target"));
-
+/// What each program of an artifact has of its own, but for its target and its functions.
+void readTables(const JsonReader &root, Manifest &manifest) {
   const auto spaces = root.member("spaces");
   for (size_t i = 0, n = spaces.arraySize(); i < n; ++i)
     manifest.spaces.push_back(readSpace(spaces.element(i)));
-
-  const auto parameters = root.member("parameters");
-  for (size_t i = 0, n = parameters.arraySize(); i < n; ++i) {
-    const auto entry = parameters.element(i);
-    ParameterInfo parameter{readTensor(entry), readInitializer(entry.member("initializer"))};
-    if (parameter.type != ElementType::F32)
-      entry.member("type").fail("expected f32, the type of all parameters, but got i32");
-    manifest.parameters.push_back(std::move(parameter));
-  }
 
   const auto state = root.member("state");
   for (size_t i = 0, n = state.arraySize(); i < n; ++i)
@@ -163,17 +191,45 @@ Manifest readManifest(const JsonReader &root) {
   }
 
   const auto kernels = root.member("kernels");
-  for (size_t i = 0, n = kernels.arraySize(); i < n; ++i) {
-    const auto entry = kernels.element(i);
-    KernelInfo kernel;
-    kernel.symbol = entry.string("symbol");
-    kernel.kind = entry.string("kind");
-    kernel.flops = entry.unsignedInteger("flops", uint64_t(1) << 53);
-    kernel.bytes = entry.unsignedInteger("bytes", uint64_t(1) << 53);
-    if (kernel.symbol.empty())
-      entry.member("symbol").fail("expected a name, but got an empty one");
-    manifest.kernels.push_back(std::move(kernel));
+  for (size_t i = 0, n = kernels.arraySize(); i < n; ++i)
+    manifest.kernels.push_back(readKernel(kernels.element(i), manifest.target.isHost()));
+}
+
+} // namespace
+
+Manifest readManifest(const JsonReader &root) {
+  Manifest manifest;
+  manifest.producer = root.string("producer");
+  manifest.name = root.string("name");
+  manifest.configuration = root.string("configuration");
+  manifest.schedule = root.string("schedule");
+  manifest.batch = int64_t(root.unsignedInteger("batch", uint64_t(1) << 24));
+  if (manifest.batch == 0)
+    root.member("batch").fail("expected at least 1, but got 0");
+  manifest.target = readHostTarget(root.member("target"));
+
+  const auto parameters = root.member("parameters");
+  for (size_t i = 0, n = parameters.arraySize(); i < n; ++i) {
+    const auto entry = parameters.element(i);
+    ParameterInfo parameter{readTensor(entry), readInitializer(entry.member("initializer"))};
+    if (parameter.type != ElementType::F32)
+      entry.member("type").fail("expected f32, the type of all parameters, but got i32");
+    manifest.parameters.push_back(std::move(parameter));
   }
+  readTables(root, manifest);
+  return manifest;
+}
+
+Manifest readDeviceManifest(const JsonReader &entry, const Manifest &host) {
+  Manifest manifest;
+  manifest.producer = host.producer;
+  manifest.name = host.name;
+  manifest.configuration = host.configuration;
+  manifest.schedule = host.schedule;
+  manifest.batch = host.batch;
+  manifest.parameters = host.parameters;
+  manifest.target = readDeviceTarget(entry.member("target"));
+  readTables(entry, manifest);
   return manifest;
 }
 

@@ -37,30 +37,32 @@ void checkLayout(const std::vector<Entry> &tensors, uint64_t bytes, std::string_
 
 /// The fixed size of a space that the runtime itself uses; 0 and an error where it is needed but
 /// missing.
-uint64_t fixedBytes(const Manifest &manifest, std::string_view space, bool needed,
-                    JsonErrors &errors) {
+uint64_t fixedBytes(const Manifest &manifest, const std::string &where, std::string_view space,
+                    bool needed, JsonErrors &errors) {
   if (auto index = manifest.findSpace(space)) {
     const auto &info = manifest.spaces[*index];
     if (info.segmentBytes != 0)
-      errors.add("manifest.spaces", "expected '{}' to have segment_bytes 0, but got {}", space,
+      errors.add(where + ".spaces", "expected '{}' to have segment_bytes 0, but got {}", space,
                  info.segmentBytes);
     return info.bytes;
   }
   if (needed)
-    errors.add("manifest.spaces", "expected a space named '{}'", space);
+    errors.add(where + ".spaces", "expected a space named '{}'", space);
   return 0;
 }
 
 /// The two inputs and the output of a position, each in a space of its own.
-void checkStream(const Manifest &manifest, JsonErrors &errors) {
-  constexpr std::string_view table = "manifest.stream";
+void checkStream(const Manifest &manifest, const std::string &where, JsonErrors &errors) {
+  const std::string table = where + ".stream";
   if (!manifest.stream)
     return;
   const StreamInfo &stream = *manifest.stream;
   checkUnique(stream.inputs, table, errors);
   checkUnique(stream.outputs, table, errors);
-  checkLayout(stream.inputs, fixedBytes(manifest, "step_inputs", true, errors), table, errors);
-  checkLayout(stream.outputs, fixedBytes(manifest, "step_outputs", true, errors), table, errors);
+  checkLayout(stream.inputs, fixedBytes(manifest, where, "step_inputs", true, errors), table,
+              errors);
+  checkLayout(stream.outputs, fixedBytes(manifest, where, "step_outputs", true, errors), table,
+              errors);
   if (stream.inputs.size() != 2 || stream.outputs.size() != 1)
     return errors.add(table, "expected two inputs and an output, but got {} and {}",
                       stream.inputs.size(), stream.outputs.size());
@@ -82,32 +84,36 @@ void checkStream(const Manifest &manifest, JsonErrors &errors) {
 
 } // namespace
 
-void checkManifest(const Manifest &manifest, JsonErrors &errors) {
-  checkUnique(manifest.spaces, "manifest.spaces", errors);
-  checkUnique(manifest.parameters, "manifest.parameters", errors);
-  checkUnique(manifest.state, "manifest.state", errors);
-  checkUnique(manifest.inputs, "manifest.inputs", errors);
-  checkUnique(manifest.outputs, "manifest.outputs", errors);
-  checkUnique(manifest.scalars, "manifest.scalars", errors);
+void checkManifest(const Manifest &manifest, const std::string &where, JsonErrors &errors) {
+  checkUnique(manifest.spaces, where + ".spaces", errors);
+  checkUnique(manifest.parameters, where + ".parameters", errors);
+  checkUnique(manifest.state, where + ".state", errors);
+  checkUnique(manifest.inputs, where + ".inputs", errors);
+  checkUnique(manifest.outputs, where + ".outputs", errors);
+  checkUnique(manifest.scalars, where + ".scalars", errors);
 
   const uint64_t parameterBytes =
-      fixedBytes(manifest, "parameters", !manifest.parameters.empty(), errors);
-  checkLayout(manifest.parameters, parameterBytes, "manifest.parameters", errors);
-  checkLayout(manifest.inputs, fixedBytes(manifest, "inputs", !manifest.inputs.empty(), errors),
-              "manifest.inputs", errors);
-  checkLayout(manifest.outputs, fixedBytes(manifest, "outputs", !manifest.outputs.empty(), errors),
-              "manifest.outputs", errors);
-  checkLayout(manifest.scalars, fixedBytes(manifest, "scalars", !manifest.scalars.empty(), errors),
-              "manifest.scalars", errors);
+      fixedBytes(manifest, where, "parameters", !manifest.parameters.empty(), errors);
+  checkLayout(manifest.parameters, parameterBytes, where + ".parameters", errors);
+  checkLayout(manifest.inputs,
+              fixedBytes(manifest, where, "inputs", !manifest.inputs.empty(), errors),
+              where + ".inputs", errors);
+  checkLayout(manifest.outputs,
+              fixedBytes(manifest, where, "outputs", !manifest.outputs.empty(), errors),
+              where + ".outputs", errors);
+  checkLayout(manifest.scalars,
+              fixedBytes(manifest, where, "scalars", !manifest.scalars.empty(), errors),
+              where + ".scalars", errors);
   // A model that is only evaluated has neither gradients nor moments.
   if (manifest.findSpace("gradients"))
-    if (uint64_t bytes = fixedBytes(manifest, "gradients", false, errors); bytes < parameterBytes)
-      errors.add("manifest.spaces", "expected gradients to have {} bytes as parameters, but got {}",
+    if (uint64_t bytes = fixedBytes(manifest, where, "gradients", false, errors);
+        bytes < parameterBytes)
+      errors.add(where + ".spaces", "expected gradients to have {} bytes as parameters, but got {}",
                  parameterBytes, bytes);
   if (manifest.findSpace("optimizer"))
-    if (uint64_t bytes = fixedBytes(manifest, "optimizer", false, errors);
+    if (uint64_t bytes = fixedBytes(manifest, where, "optimizer", false, errors);
         bytes < 2 * parameterBytes)
-      errors.add("manifest.spaces",
+      errors.add(where + ".spaces",
                  "expected optimizer to have {} bytes, twice those of parameters, but got {}",
                  2 * parameterBytes, bytes);
 
@@ -116,20 +122,20 @@ void checkManifest(const Manifest &manifest, JsonErrors &errors) {
     const auto &replay = manifest.spaces[*index];
     slotBytes = replay.segmentBytes;
     if (replay.bytes != 0 || replay.extraSegments != 1)
-      errors.add("manifest.spaces",
+      errors.add(where + ".spaces",
                  "expected replay to have bytes 0 and extra_segments 1, but got {} and {}",
                  replay.bytes, replay.extraSegments);
   }
-  checkLayout(manifest.state, slotBytes, "manifest.state", errors);
+  checkLayout(manifest.state, slotBytes, where + ".state", errors);
 
   for (const auto &input : manifest.inputs) {
     const bool reset = input.name == "reset", key = input.name == "dropout_key";
     const std::vector<int64_t> expected{reset ? manifest.batch : 2};
     if ((reset || key) && (input.type != ElementType::I32 || input.shape != expected))
-      errors.add("manifest.inputs", "expected '{}' to be i32 [{}]", input.name, expected[0]);
+      errors.add(where + ".inputs", "expected '{}' to be i32 [{}]", input.name, expected[0]);
   }
 
-  checkStream(manifest, errors);
+  checkStream(manifest, where, errors);
 
   static constexpr std::string_view knownScalars[] = {"loss_scale",
                                                       "learning_rate",
@@ -143,9 +149,75 @@ void checkManifest(const Manifest &manifest, JsonErrors &errors) {
                                                       "gradient_norm"};
   for (const auto &scalar : manifest.scalars) {
     if (std::ranges::find(knownScalars, scalar.name) == std::end(knownScalars))
-      errors.add("manifest.scalars", "unknown scalar '{}'", scalar.name);
+      errors.add(where + ".scalars", "unknown scalar '{}'", scalar.name);
     if (scalar.type != ElementType::F32)
-      errors.add("manifest.scalars", "expected '{}' to be f32, but got i32", scalar.name);
+      errors.add(where + ".scalars", "expected '{}' to be f32, but got i32", scalar.name);
+  }
+}
+
+namespace {
+
+/// Each entry of the host's table is in the device's, and no other: places may differ.
+template <class Entry>
+void checkSameTensors(const std::vector<Entry> &device, const std::vector<Entry> &host,
+                      const std::string &table, JsonErrors &errors) {
+  for (const Entry &entry : host) {
+    auto found = std::ranges::find(device, entry.name, &Entry::name);
+    if (found == device.end())
+      return errors.add(table, "expected '{}', as the host's program has", entry.name);
+    bool same = found->type == entry.type && found->shape == entry.shape;
+    if constexpr (std::is_same_v<Entry, InputInfo>)
+      same &= found->bound == entry.bound && found->ignored == entry.ignored;
+    if (!same)
+      errors.add(table, "expected '{}' to be as the host's program has it", entry.name);
+  }
+  for (const Entry &entry : device)
+    if (std::ranges::find(host, entry.name, &Entry::name) == host.end())
+      errors.add(table, "the host's program has no '{}'", entry.name);
+}
+
+} // namespace
+
+void checkDeviceManifest(const Manifest &device, const Manifest &host, const std::string &where,
+                         JsonErrors &errors) {
+  checkSameTensors(device.state, host.state, where + ".state", errors);
+  checkSameTensors(device.inputs, host.inputs, where + ".inputs", errors);
+  checkSameTensors(device.outputs, host.outputs, where + ".outputs", errors);
+  if (device.stream.has_value() != host.stream.has_value())
+    return errors.add(where, "expected a stream where the host's program has one, and only there");
+  if (!device.stream)
+    return;
+  checkSameTensors(device.stream->inputs, host.stream->inputs, where + ".stream", errors);
+  checkSameTensors(device.stream->outputs, host.stream->outputs, where + ".stream", errors);
+}
+
+void checkDeviceCode(const Manifest &device, std::span<const std::byte> section,
+                     const std::string &where, JsonErrors &errors) {
+  const std::string &name = device.target.architecture;
+  for (size_t i = 0; i < device.kernels.size(); ++i) {
+    const KernelInfo &kernel = device.kernels[i];
+    auto check = [&](const SectionRange &range, std::string_view key, auto &&isCode,
+                     std::string_view expected) {
+      const std::string place = fmt::format("{}.kernels[{}].{}", where, i, key);
+      if (range.offset > section.size() || range.bytes > section.size() - range.offset)
+        errors.add(place, "bytes {} to {} of section '{}', which has {}", range.offset,
+                   range.offset + range.bytes, name, section.size());
+      else if (!isCode(section.subspan(range.offset, range.bytes)))
+        errors.add(place, "expected {}", expected);
+    };
+    check(
+        kernel.ptx, "ptx",
+        [](std::span<const std::byte> code) {
+          return code.size() > 1 && std::ranges::find(code, std::byte()) == code.end() - 1;
+        },
+        "text with a zero at its end alone");
+    auto isElf = [](std::span<const std::byte> code) {
+      constexpr std::byte magic[] = {std::byte{0x7f}, std::byte{'E'}, std::byte{'L'},
+                                     std::byte{'F'}};
+      return code.size() >= 64 && std::ranges::equal(code.first(4), magic);
+    };
+    if (kernel.cubin)
+      check(*kernel.cubin, "cubin", isElf, "an ELF file");
   }
 }
 

@@ -6,6 +6,8 @@ namespace memformer {
 
 namespace {
 
+constexpr size_t maxArguments = 4095; // of 8 bytes, in 32,764 bytes of parameters
+
 /// Where an instruction stands.
 enum class Place { Outside, Loop, LoopWithoutLast };
 
@@ -80,10 +82,15 @@ private:
     instruction.kernel = uint32_t(reader.unsignedInteger("kernel", UINT32_MAX));
     if (instruction.kernel >= manifest.kernels.size())
       reader.member("kernel").fail("kernel {} of {}", instruction.kernel, manifest.kernels.size());
-    instruction.grid = int64_t(reader.unsignedInteger("grid", uint64_t(1) << 40));
+    // Of a GPU, gridDim.x.
+    const uint64_t most = manifest.target.isHost() ? uint64_t(1) << 40 : INT32_MAX;
+    instruction.grid = int64_t(reader.unsignedInteger("grid", most));
     if (reader.has("together"))
       instruction.together = reader.member("together").asBoolean();
     const auto arguments = reader.member("arguments");
+    if (size_t count = arguments.arraySize(); !manifest.target.isHost() && count > maxArguments)
+      arguments.fail("expected at most {} arguments of a GPU's kernel, but got {}", maxArguments,
+                     count);
     for (size_t i = 0, n = arguments.arraySize(); i < n; ++i)
       instruction.arguments.push_back(readAddress(arguments.element(i), place, 0));
   }
@@ -162,7 +169,8 @@ void readFunctions(const JsonReader &functions, Manifest &manifest) {
   }
   for (auto which : {Function::Begin, Function::Step})
     if (manifest.function(which).empty() == manifest.stream.has_value())
-      functions.fail("expected '{}' with manifest.stream and only then", name(which));
+      functions.fail("expected '{}' with {}.stream and only then", name(which),
+                     functions.parentPath());
   for (const auto &[key, body] : functions.json().items()) {
     bool known = false;
     for (size_t i = 0; i < numFunctions; ++i)

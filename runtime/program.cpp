@@ -1,6 +1,7 @@
-// The interpreter of instructions.
+// The interpreter of instructions on the host.
 
 #include "runtime/program.h"
+#include "runtime/instructions.h"
 
 #include <algorithm>
 #include <chrono>
@@ -84,50 +85,28 @@ std::vector<Program::Step> Program::bind(const std::vector<Instruction> &list,
   return bound;
 }
 
-bool Program::yields(uint32_t output) const {
-  return std::ranges::any_of(steps, [&](const Step &step) {
-    return std::ranges::find(step.instruction->outputs, output) != step.instruction->outputs.end();
-  });
-}
-
-bool Program::touches(const std::byte *place) const {
-  auto isCopied = [&](const auto &self, const Step &step) -> bool {
-    return step.from.base == place || step.to.base == place ||
-           std::ranges::any_of(step.body, [&](const Step &inner) { return self(self, inner); });
-  };
-  return std::ranges::any_of(pointers,
-                             [&](const Pointer &pointer) { return pointer.base == place; }) ||
-         std::ranges::any_of(steps, [&](const Step &step) { return isCopied(isCopied, step); });
-}
-
-void Program::run(ThreadPool &pool, SegmentHooks &hooks, int64_t segments, int64_t stored,
+void Program::run(ThreadPool &pool, const Staging &staging, int64_t segments, int64_t stored,
                   std::span<KernelTime> times) {
   profile = times;
   for (const auto &step : steps) {
     if (step.instruction->op == Instruction::Op::Loop)
-      runLoop(step, pool, hooks, segments, stored);
+      runLoop(step, pool, staging, segments, stored);
     else
       runStep(step, pool, 0);
   }
 }
 
-void Program::runLoop(const Step &loop, ThreadPool &pool, SegmentHooks &hooks, int64_t segments,
+void Program::runLoop(const Step &loop, ThreadPool &pool, const Staging &staging, int64_t segments,
                       int64_t stored) {
   const auto &instruction = *loop.instruction;
-  const int64_t begin = instruction.fromStored ? stored : 0;
-  const int64_t end = segments - instruction.withoutLast;
-  for (int64_t i = begin; i < end; ++i) {
-    const int64_t segment = instruction.descending ? end - 1 - (i - begin) : i;
-    hooks.stageInputs(segment);
-    for (const auto &step : loop.body) {
-      const auto when = step.instruction->when;
-      if ((when == Instruction::When::Unstored && segment < stored) ||
-          (when == Instruction::When::Last && segment != segments - 1))
-        continue;
-      runStep(step, pool, segment);
-    }
-    hooks.collectOutputs(segment, instruction.outputs);
-  }
+  forEachSegment(instruction, segments, stored, [&](int64_t segment) {
+    staging.hooks->stageInputs(segment, staging.inputs);
+    for (const auto &step : loop.body)
+      if (runsAt(step.instruction->when, segment, segments, stored))
+        runStep(step, pool, segment);
+    staging.hooks->collectOutputs(segment, instruction.outputs, staging.outputs);
+    return true;
+  });
 }
 
 void Program::runCalls(const Step &step, ThreadPool &pool, int64_t segment) {

@@ -1,7 +1,7 @@
-// A function of an artifact, bound to the memory and the kernels of a session.
+// A function of an artifact, bound to the host's memory and kernels.
 #pragma once
 
-#include "runtime/artifact.h"
+#include "runtime/device.h"
 #include "runtime/kernels.h"
 #include "runtime/memory.h"
 #include "runtime/thread_pool.h"
@@ -11,22 +11,6 @@
 
 namespace memformer {
 
-/// What a session does around each segment of a loop.
-class SegmentHooks {
-public:
-  virtual void stageInputs(int64_t segment) = 0;
-  virtual void collectOutputs(int64_t segment, std::span<const uint32_t> outputs) = 0;
-
-protected:
-  ~SegmentHooks() = default;
-};
-
-/// What the dispatches of one kernel took.
-struct KernelTime {
-  uint64_t dispatches = 0;
-  double seconds = 0;
-};
-
 class Program {
 public:
   Program() = default;
@@ -34,15 +18,17 @@ public:
   Program(const std::vector<Instruction> &function, std::span<const Memory> memory,
           const KernelLibrary &kernels);
 
-  bool empty() const { return steps.empty(); }
+  /// What the host gives a segment and takes from it.
+  struct Staging {
+    std::byte *inputs = nullptr;
+    const std::byte *outputs = nullptr;
+    SegmentHooks *hooks = nullptr;
+  };
+
   /// Runs over a rollout (0 segments for a function without loops). Allocates nothing. Where
   /// `profile` is not empty it has an entry for each kernel, to which dispatches add their time.
-  void run(ThreadPool &pool, SegmentHooks &hooks, int64_t segments, int64_t stored,
-           std::span<KernelTime> profile = {});
-  /// Whether a loop collects this output.
-  bool yields(uint32_t output) const;
-  /// Whether an instruction reads or writes what begins at this place.
-  bool touches(const std::byte *place) const;
+  void run(ThreadPool &pool, const Staging &staging, int64_t segments, int64_t stored,
+           std::span<KernelTime> profile);
 
 private:
   /// Address of segment 0, and what each segment adds.
@@ -68,7 +54,7 @@ private:
 
   std::vector<Step> bind(const std::vector<Instruction> &list, std::span<const Memory> memory,
                          const KernelLibrary &kernels);
-  void runLoop(const Step &loop, ThreadPool &pool, SegmentHooks &hooks, int64_t segments,
+  void runLoop(const Step &loop, ThreadPool &pool, const Staging &staging, int64_t segments,
                int64_t stored);
   void runStep(const Step &step, ThreadPool &pool, int64_t segment);
   void runCalls(const Step &step, ThreadPool &pool, int64_t segment);

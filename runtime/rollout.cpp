@@ -1,6 +1,7 @@
 // Checks of a rollout and the copies around each segment.
 
 #include "runtime/rollout.h"
+#include "runtime/instructions.h"
 #include "runtime/random.h"
 
 #include <algorithm>
@@ -8,9 +9,8 @@
 
 namespace memformer {
 
-RolloutHooks::RolloutHooks(const Manifest &manifest, const SessionMemory &memory,
-                           int64_t maxSegments)
-    : manifest(manifest), memory(memory), maxSegments(maxSegments), sources(manifest.inputs.size()),
+RolloutHooks::RolloutHooks(const Manifest &manifest, int64_t maxSegments)
+    : manifest(manifest), maxSegments(maxSegments), sources(manifest.inputs.size()),
       targets(manifest.outputs.size()) {}
 
 namespace {
@@ -35,10 +35,10 @@ Result<void> RolloutHooks::checkEntries(const InputInfo &input, const int32_t *d
 }
 
 Result<void> RolloutHooks::prepare(const Rollout &rollout, std::span<const OutputSink> sinks,
-                                   const Program &program, std::string_view functionName,
-                                   uint64_t newSeed, uint64_t newStep) {
-  if (program.empty())
-    return error("the artifact has no function '{}'", functionName);
+                                   Function which, uint64_t newSeed, uint64_t newStep) {
+  const auto &function = manifest.function(which);
+  if (function.empty())
+    return error("the artifact has no function '{}'", name(which));
   if (rollout.segments < 1 || rollout.segments > maxSegments)
     return error("expected a rollout of 1 to {} segments, but got {}", maxSegments,
                  rollout.segments);
@@ -48,6 +48,7 @@ Result<void> RolloutHooks::prepare(const Rollout &rollout, std::span<const Outpu
   seed = newSeed;
   step = newStep;
 
+  const auto inputSpace = manifest.findSpace("inputs");
   std::ranges::fill(sources, nullptr);
   for (const auto &input : rollout.inputs) {
     auto index = manifest.findInput(input.name);
@@ -59,7 +60,7 @@ Result<void> RolloutHooks::prepare(const Rollout &rollout, std::span<const Outpu
   }
   for (size_t i = 0; i < sources.size(); ++i) {
     const auto &input = manifest.inputs[i];
-    if (!sources[i] && !isOwnInput(input.name) && program.touches(memory.input(input)))
+    if (!sources[i] && !isOwnInput(input.name) && touches(function, *inputSpace, input.offset))
       return error("missing input '{}'", input.name);
     if (sources[i] && input.bound)
       MEMFORMER_TRY(checkEntries(input, static_cast<const int32_t *>(sources[i])));
@@ -68,17 +69,17 @@ Result<void> RolloutHooks::prepare(const Rollout &rollout, std::span<const Outpu
   std::ranges::fill(targets, nullptr);
   for (const auto &sink : sinks) {
     auto index = manifest.findOutput(sink.name);
-    if (!index || !program.yields(*index))
-      return error("the function '{}' has no output '{}'", functionName, sink.name);
+    if (!index || !yields(function, *index))
+      return error("the function '{}' has no output '{}'", name(which), sink.name);
     targets[*index] = sink.data;
   }
   return {};
 }
 
-void RolloutHooks::stageInputs(int64_t segment) {
+void RolloutHooks::stageInputs(int64_t segment, std::byte *inputs) {
   for (size_t i = 0; i < sources.size(); ++i) {
     const auto &input = manifest.inputs[i];
-    std::byte *to = memory.input(input);
+    std::byte *to = inputs + input.offset;
     if (sources[i]) {
       const uint64_t bytes = input.bytes();
       std::memcpy(to, static_cast<const std::byte *>(sources[i]) + bytes * uint64_t(segment),
@@ -95,14 +96,15 @@ void RolloutHooks::stageInputs(int64_t segment) {
   }
 }
 
-void RolloutHooks::collectOutputs(int64_t segment, std::span<const uint32_t> outputs) {
+void RolloutHooks::collectOutputs(int64_t segment, std::span<const uint32_t> outputs,
+                                  const std::byte *from) {
   for (uint32_t index : outputs) {
     if (!targets[index])
       continue;
     const auto &output = manifest.outputs[index];
     const uint64_t bytes = output.bytes();
     std::memcpy(static_cast<std::byte *>(targets[index]) + bytes * uint64_t(segment),
-                memory.output(output), bytes);
+                from + output.offset, bytes);
   }
 }
 

@@ -1,30 +1,28 @@
 // One rollout as a program sees it: inputs checked and staged, outputs collected.
 #pragma once
 
-#include "runtime/program.h"
+#include "runtime/device.h"
 #include "runtime/session.h"
-#include "runtime/session_memory.h"
 
 namespace memformer {
 
 /// Belongs to a session and is used again for each rollout, without allocating.
 class RolloutHooks final : public SegmentHooks {
 public:
-  RolloutHooks(const Manifest &manifest, const SessionMemory &memory, int64_t maxSegments);
+  RolloutHooks(const Manifest &manifest, int64_t maxSegments);
 
-  /// Takes a request, or says what is wrong with it. `program` must yield what `sinks` ask for.
-  Result<void> prepare(const Rollout &rollout, std::span<const OutputSink> sinks,
-                       const Program &program, std::string_view functionName, uint64_t seed,
-                       uint64_t step);
+  /// Takes a request, or says what is wrong with it. The function must yield what `sinks` ask for.
+  Result<void> prepare(const Rollout &rollout, std::span<const OutputSink> sinks, Function which,
+                       uint64_t seed, uint64_t step);
 
-  void stageInputs(int64_t segment) override;
-  void collectOutputs(int64_t segment, std::span<const uint32_t> outputs) override;
+  void stageInputs(int64_t segment, std::byte *inputs) override;
+  void collectOutputs(int64_t segment, std::span<const uint32_t> outputs,
+                      const std::byte *from) override;
 
 private:
   Result<void> checkEntries(const InputInfo &input, const int32_t *data) const;
 
   const Manifest &manifest;
-  const SessionMemory &memory;
   int64_t maxSegments;
   Rollout current;
   uint64_t seed = 0, step = 0;

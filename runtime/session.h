@@ -2,7 +2,8 @@
 #pragma once
 
 #include "runtime/artifact.h"
-#include "runtime/program.h"
+#include "runtime/device.h"
+#include "runtime/device_choice.h"
 #include "runtime/result.h"
 
 #include <cstddef>
@@ -17,6 +18,7 @@ struct SessionOptions {
   int64_t segments = 1; // the longest rollout, T
   unsigned threads = 1; // 0: as many as this process may use
   uint64_t seed = 0;    // of dropout
+  DeviceChoice device{};
 };
 
 /// Data of one input for all segments of a rollout: `[T', ...]`, 4 bytes an entry.
@@ -53,11 +55,16 @@ struct OptimizerScalars {
   uint64_t step = 1;          // n >= 1, in the bias corrections 1 - beta^n
 };
 
-/// All memory is reserved by `create`; nothing else allocates. One thread at a time.
-/// Spans stay valid as long as the session.
+/// All memory is reserved by `create`; no step allocates. One thread at a time.
+///
+/// Spans show parameters, moments, gradients and states until the next function runs: ask for them
+/// again after it. On a CUDA device they are copies that are made when they are asked for, and what
+/// is written to those that can be written is there when the next function runs. Where a device
+/// fails under that, they mean nothing: `status` tells.
 class Session {
 public:
-  /// Errors: a machine or a runtime that cannot run the artifact, or no memory for T segments.
+  /// Errors: a machine, a device or a runtime that cannot run the artifact, or no memory for T
+  /// segments.
   /// Parameters, moments and states begin as zeros.
   static Result<std::unique_ptr<Session>> create(std::shared_ptr<const Artifact> artifact,
                                                  const SessionOptions &options);
@@ -65,9 +72,14 @@ public:
   Session(const Session &) = delete;
   Session &operator=(const Session &) = delete;
 
+  /// Of the program for this session's device.
   const Manifest &manifest() const;
+  /// The error after which the device does nothing any more; every function returns it too.
+  Result<void> status() const;
+  /// "cpu", or "cuda:0 (name of the device)".
+  const std::string &deviceName() const;
   const SessionOptions &options() const;
-  unsigned threads() const;
+  unsigned threads() const; // of the host
   int64_t segments() const { return options().segments; }
 
   // Parameters, by their index in manifest().parameters (see Manifest::findParameter). Gradients

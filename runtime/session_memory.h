@@ -1,54 +1,53 @@
-// The memory of a session, and where in it the things lie that the runtime knows by name.
+// Where in a device's memory the things lie that the runtime knows by name.
 #pragma once
 
-#include "runtime/artifact.h"
-#include "runtime/memory.h"
+#include "runtime/device.h"
 
+#include <optional>
 #include <span>
-#include <vector>
 
 namespace memformer {
 
+/// Of each space that the artifact does not have, the spans are empty.
 class SessionMemory {
 public:
-  static Result<SessionMemory> reserve(const Manifest &manifest, int64_t segments);
+  SessionMemory(Device &device, int64_t segments);
 
-  std::span<const Memory> spaces() const { return memory; }
+  std::span<float> parameter(const ParameterInfo &info, Access access) const {
+    return floats(parameters, 0, info, access);
+  }
+  std::span<float> gradient(const ParameterInfo &info, Access access) const {
+    return floats(gradients, 0, info, access);
+  }
+  std::span<float> firstMoment(const ParameterInfo &info, Access access) const {
+    return floats(optimizer, 0, info, access);
+  }
+  std::span<float> secondMoment(const ParameterInfo &info, Access access) const {
+    return floats(optimizer, parameterBytes, info, access);
+  }
+  void zeroMoments() const;
 
-  // Empty where the artifact has no such space.
-  std::span<float> parameter(const ParameterInfo &info) const {
-    return floats(parameters, 0, info);
-  }
-  std::span<float> gradient(const ParameterInfo &info) const { return floats(gradients, 0, info); }
-  std::span<float> firstMoment(const ParameterInfo &info) const {
-    return floats(optimizer, 0, info);
-  }
-  std::span<float> secondMoment(const ParameterInfo &info) const {
-    return floats(optimizer, parameters.size(), info);
-  }
-  std::span<std::byte> moments() const {
-    return optimizer.first(std::min<size_t>(optimizer.size(), 2 * parameters.size()));
-  }
+  uint64_t slotBytes() const { return slotSize; }
+  /// One of T + 1.
+  std::span<std::byte> slot(int64_t index, Access access) const;
+  /// Copies `count` slots over others; they may overlap.
+  void moveSlots(int64_t to, int64_t from, int64_t count) const;
 
-  uint64_t slotBytes() const { return slot; }
-  std::span<std::byte> slots() const { return replay; } // T + 1 of slotBytes()
-  std::byte *input(const InputInfo &info) const { return inputs.data() + info.offset; }
-  const std::byte *output(const TensorInfo &info) const { return outputs.data() + info.offset; }
-  std::byte *stepInput(const InputInfo &info) const { return stepInputs.data() + info.offset; }
-  const std::byte *stepOutput(const TensorInfo &info) const {
-    return stepOutputs.data() + info.offset;
-  }
-  /// Null if the artifact does not use it.
-  float *scalar(std::string_view name) const;
+  void setStepInput(const InputInfo &info, const void *data) const; // info.bytes()
+  std::span<const float> stepOutput(const TensorInfo &info) const;
+  /// Nothing if the artifact does not use it.
+  void setScalar(std::string_view name, double value) const;
+  /// 0 if the artifact does not have it.
+  float scalar(std::string_view name) const;
 
 private:
-  static std::span<float> floats(std::span<std::byte> space, uint64_t base, const TensorInfo &info);
+  using Space = std::optional<uint32_t>;
+  std::span<float> floats(Space space, uint64_t base, const TensorInfo &info, Access access) const;
 
-  const Manifest *manifest = nullptr;
-  std::vector<Memory> memory; // by space
-  std::span<std::byte> parameters, gradients, optimizer, replay, inputs, outputs, scalars;
-  std::span<std::byte> stepInputs, stepOutputs;
-  uint64_t slot = 0;
+  Device &device;
+  int64_t segments;
+  Space parameters, gradients, optimizer, replay, scalars, stepInputs, stepOutputs;
+  uint64_t parameterBytes = 0, slotSize = 0;
 };
 
 } // namespace memformer

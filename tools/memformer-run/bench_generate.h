@@ -1,7 +1,7 @@
 // bench --mode generate, and how a profile is printed.
 #pragma once
 
-#include "runtime/program.h"
+#include "runtime/device.h"
 #include "tools/memformer-run/command.h"
 
 #include <vector>
