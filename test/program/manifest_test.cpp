@@ -67,7 +67,7 @@ TEST_P(ManifestTest, RuntimeAcceptsIt) {
   JsonReader reader(*json, "manifest", errors);
   Manifest manifest = readManifest(reader);
   readFunctions(reader.member("functions"), manifest);
-  checkManifest(manifest, errors);
+  checkManifest(manifest, "manifest", errors);
   ASSERT_TRUE(errors.result().has_value()) << errors.result().error().message;
 
   EXPECT_EQ(manifest.kernels.size(), size_t(settings().grids.size()));
