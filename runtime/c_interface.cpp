@@ -16,9 +16,14 @@ memformer_status create(const Result<std::shared_ptr<const Artifact>> &artifact,
                         const memformer_options *options, memformer_session **session) {
   if (!artifact)
     return statusOf(artifact);
-  auto created = Session::create(
-      *artifact,
-      {.segments = options->segments, .threads = options->threads, .seed = options->seed});
+  auto device = parseDevice(options->device ? options->device : "cpu");
+  if (!device)
+    return badArgument(device.error().message);
+  auto created = Session::create(*artifact, {.segments = options->segments,
+                                             .threads = options->threads,
+                                             .seed = options->seed,
+                                             .device = *device,
+                                             .replayOnHost = options->replay_on_host != 0});
   if (!created)
     return statusOf(created);
   (*created)->initializeParameters(options->seed);
@@ -229,7 +234,7 @@ memformer_status memformer_get_parameter(const memformer_session *session, size_
   if (auto status = checkTensor(session, MEMFORMER_PARAMETERS, index, values, count))
     return status;
   std::ranges::copy(std::as_const(*session->session).parameter(index), values);
-  return MEMFORMER_OK;
+  return statusOf(session->session->status());
 }
 
 memformer_status memformer_set_parameter(memformer_session *session, size_t index,
@@ -237,18 +242,18 @@ memformer_status memformer_set_parameter(memformer_session *session, size_t inde
   if (auto status = checkTensor(session, MEMFORMER_PARAMETERS, index, values, count))
     return status;
   std::copy_n(values, count, session->session->mutableParameter(index).begin());
-  return MEMFORMER_OK;
+  return statusOf(session->session->status());
 }
 
 memformer_status memformer_get_gradient(const memformer_session *session, size_t index,
                                         float *values, size_t count) {
   if (auto status = checkTensor(session, MEMFORMER_PARAMETERS, index, values, count))
     return status;
-  const auto gradient = session->session->gradient(index);
+  const auto gradient = std::as_const(*session->session).gradient(index);
   if (gradient.size() != count)
     return fail(MEMFORMER_FAILED, "the artifact has no gradients");
   std::ranges::copy(gradient, values);
-  return MEMFORMER_OK;
+  return statusOf(session->session->status());
 }
 
 memformer_status memformer_load_parameters(memformer_session *session, const char *path) {
@@ -275,7 +280,7 @@ memformer_status memformer_get_state(const memformer_session *session, int64_t s
   if (auto status = checkState(session, slot, bytes, size))
     return status;
   std::ranges::copy(std::as_const(*session->session).state(slot), static_cast<std::byte *>(bytes));
-  return MEMFORMER_OK;
+  return statusOf(session->session->status());
 }
 
 memformer_status memformer_set_state(memformer_session *session, int64_t slot, const void *bytes,
@@ -283,7 +288,7 @@ memformer_status memformer_set_state(memformer_session *session, int64_t slot, c
   if (auto status = checkState(session, slot, bytes, size))
     return status;
   std::copy_n(static_cast<const std::byte *>(bytes), size, session->session->state(slot).begin());
-  return MEMFORMER_OK;
+  return statusOf(session->session->status());
 }
 
 memformer_status memformer_get_state_tensor(const memformer_session *session, int64_t slot,
@@ -291,7 +296,7 @@ memformer_status memformer_get_state_tensor(const memformer_session *session, in
   if (auto status = checkStateTensor(session, slot, index, values, count))
     return status;
   std::ranges::copy(session->session->stateTensor(slot, index), values);
-  return MEMFORMER_OK;
+  return statusOf(session->session->status());
 }
 
 memformer_status memformer_set_state_tensor(memformer_session *session, int64_t slot, size_t index,
@@ -299,7 +304,7 @@ memformer_status memformer_set_state_tensor(memformer_session *session, int64_t 
   if (auto status = checkStateTensor(session, slot, index, values, count))
     return status;
   std::copy_n(values, count, session->session->stateTensor(slot, index).begin());
-  return MEMFORMER_OK;
+  return statusOf(session->session->status());
 }
 
 memformer_status memformer_move_state(memformer_session *session, int64_t from, int64_t to) {
@@ -308,12 +313,12 @@ memformer_status memformer_move_state(memformer_session *session, int64_t from, 
   if (auto status = checkSlot(session, to))
     return status;
   session->session->moveState(from, to);
-  return MEMFORMER_OK;
+  return statusOf(session->session->status());
 }
 
 memformer_status memformer_shift_state(memformer_session *session, int64_t count) {
   if (auto status = checkSlot(session, count))
     return status;
   session->session->shiftState(count);
-  return MEMFORMER_OK;
+  return statusOf(session->session->status());
 }

@@ -67,6 +67,7 @@ Result<void> saveParameters(const Session &session, const std::filesystem::path 
     tensors.push_back(
         {info.name, SafetensorsType::F32, info.shape, std::as_bytes(session.parameter(i))});
   }
+  MEMFORMER_TRY(session.status());
   return writeSafetensors(path, tensors, metadata);
 }
 

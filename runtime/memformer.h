@@ -28,9 +28,11 @@ typedef struct memformer_session memformer_session;
 const char *memformer_error(void);
 
 typedef struct memformer_options {
-  int64_t segments; /* the longest rollout, at least 1 */
-  unsigned threads; /* 0: as many as the process may use */
-  uint64_t seed;    /* of dropout, and of the first parameters */
+  int64_t segments;   /* the longest rollout, at least 1 */
+  unsigned threads;   /* 0: as many as the process may use */
+  uint64_t seed;      /* of dropout, and of the first parameters */
+  const char *device; /* "cpu", "cuda" or "cuda:N"; null: the cpu */
+  int replay_on_host; /* nonzero: the states of a CUDA device lie in memory of the host */
 } memformer_options;
 
 /* Loads an artifact (*.mfa), reserves all memory and draws the parameters from their initializers.

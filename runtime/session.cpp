@@ -55,10 +55,13 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Artifact>
   if (options.segments < 1 || uint64_t(options.segments) > maxSegments)
     return error("expected 1 to {} segments in a rollout, but got {}", maxSegments,
                  options.segments);
-  auto device =
-      options.device.isHost()
-          ? createHostDevice(*artifact, options.segments, options.threads)
-          : cuda::createDevice(*artifact, options.segments, options.threads, options.device.index);
+  if (options.replayOnHost && options.device.isHost())
+    return error("expected a CUDA device for a replay buffer on the host, but got {}",
+                 options.device.text());
+  auto device = options.device.isHost()
+                    ? createHostDevice(*artifact, options.segments, options.threads)
+                    : cuda::createDevice(*artifact, options.segments, options.threads,
+                                         options.device.index, options.replayOnHost);
   if (!device)
     return std::unexpected(device.error());
   return std::unique_ptr<Session>(new Session(

@@ -19,6 +19,7 @@ struct SessionOptions {
   unsigned threads = 1; // 0: as many as this process may use
   uint64_t seed = 0;    // of dropout
   DeviceChoice device{};
+  bool replayOnHost = false; // the replay buffer of a CUDA device lies in memory of the host
 };
 
 /// Data of one input for all segments of a rollout: `[T', ...]`, 4 bytes an entry.

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdlib>
+#include <cstring>
 #include <optional>
 
 namespace memformer::cuda {
@@ -27,14 +28,17 @@ std::string gibibytes(uint64_t bytes) {
 struct Contents {
   Contents(const Manifest &manifest, Modules modules, std::vector<DeviceMemory> spaces,
            DeviceMemory bounce, std::vector<std::optional<HostView>> views,
-           std::unique_ptr<Queue> ownQueue, Staging staging)
+           std::unique_ptr<Queue> ownQueue, std::unique_ptr<ReplayWindow> ownReplay,
+           Staging staging)
       : modules(std::move(modules)), spaces(std::move(spaces)), bounce(std::move(bounce)),
-        views(std::move(views)), queue(std::move(ownQueue)), staging(std::move(staging)),
+        views(std::move(views)), queue(std::move(ownQueue)), replay(std::move(ownReplay)),
+        staging(std::move(staging)),
         graphs(*queue, queue->driver().hasGraphs && isSet("MEMFORMER_CUDA_GRAPHS", true)),
         timer(*queue), resources{.manifest = manifest,
                                  .modules = this->modules,
                                  .spaces = this->spaces,
                                  .bounce = this->bounce.address(),
+                                 .replay = replay.get(),
                                  .queue = *queue,
                                  .staging = this->staging,
                                  .graphs = graphs,
@@ -53,6 +57,7 @@ struct Contents {
   DeviceMemory bounce;
   std::vector<std::optional<HostView>> views; // by space, of those that the host looks into
   std::unique_ptr<Queue> queue;
+  std::unique_ptr<ReplayWindow> replay; // where it is on the host
   Staging staging;
   Graphs graphs;
   Timer timer;
@@ -74,11 +79,18 @@ public:
 
   std::span<std::byte> view(uint32_t space, uint64_t offset, uint64_t bytes,
                             Access access) override {
+    if (isOnHost(space))
+      return {contents->replay->data() + offset, bytes};
     const Gpu::Scope scope(*gpu);
     return contents->views[space]->view(*contents->queue, offset, bytes, access);
   }
 
   void move(uint32_t space, uint64_t to, uint64_t from, uint64_t bytes) override {
+    if (isOnHost(space)) {
+      std::byte *data = contents->replay->data();
+      std::memmove(data + to, data + from, bytes);
+      return;
+    }
     const Gpu::Scope scope(*gpu);
     contents->views[space]->push(*contents->queue);
     const DevicePointer base = contents->spaces[space].address();
@@ -92,6 +104,10 @@ public:
   Result<void> status() const override { return contents->queue->status(); }
 
 private:
+  bool isOnHost(uint32_t space) const {
+    return contents->replay && program.spaces[space].name == "replay";
+  }
+
   std::shared_ptr<const Gpu> gpu;
   std::unique_ptr<Contents> contents;
 };
@@ -131,11 +147,9 @@ std::optional<bool> viewOf(std::string_view space) {
 }
 
 /// Compares what is planned with what the device has left.
-Result<void> checkMemory(const Gpu &gpu, const Manifest &manifest, int64_t segments,
-                         uint64_t bounce) {
+Result<void> checkMemory(const Gpu &gpu, uint64_t planned, int64_t segments) {
   size_t free = 0, total = 0;
   MEMFORMER_TRY(gpu.check(gpu.driver().memGetInfo(&free, &total), "asking for free memory"));
-  const uint64_t planned = manifest.memoryReport(segments).total + bounce;
   if (planned > free)
     return error("{}: expected {} bytes ({}) of free memory for {} segments, but of {} only {} "
                  "bytes ({}) are free: take a smaller batch or fewer segments",
@@ -147,7 +161,7 @@ Result<void> checkMemory(const Gpu &gpu, const Manifest &manifest, int64_t segme
 } // namespace
 
 Result<std::unique_ptr<Device>> createDevice(const Artifact &artifact, int64_t segments,
-                                             unsigned threads, int index) {
+                                             unsigned threads, int index, bool replayOnHost) {
   auto opened = Gpu::open(index);
   if (!opened)
     return std::unexpected(opened.error());
@@ -160,13 +174,25 @@ Result<std::unique_ptr<Device>> createDevice(const Artifact &artifact, int64_t s
   uint64_t bounceBytes = 0;
   for (const auto &function : manifest.functions)
     bounceBytes = std::max(bounceBytes, Program::bounceBytes(function, segments));
+  uint64_t planned = manifest.memoryReport(segments).total + bounceBytes;
+  const auto replaySpace = manifest.findSpace("replay");
+  int64_t reach = 0;
+  if (replayOnHost && replaySpace) {
+    auto slots = Program::replayReach(manifest);
+    if (!slots)
+      return std::unexpected(slots.error());
+    reach = *slots;
+    const uint64_t slotBytes = manifest.spaces[*replaySpace].segmentBytes;
+    planned -= manifest.spaces[*replaySpace].size(segments);
+    planned += uint64_t(ReplayWindow::places(segments + 1, reach)) * slotBytes;
+  }
   // Before the driver compiles for a minute.
-  MEMFORMER_TRY(checkMemory(*gpu, manifest, segments, bounceBytes));
+  MEMFORMER_TRY(checkMemory(*gpu, planned, segments));
 
   auto pool = ThreadPool::create(threads);
   if (!pool)
     return std::unexpected(pool.error());
-  auto modules = Modules::load(gpu, artifact, *choice, **pool);
+  auto modules = Modules::load(gpu, artifact, *choice);
   if (!modules)
     return std::unexpected(modules.error());
   auto queue = Queue::create(gpu);
@@ -176,18 +202,28 @@ Result<std::unique_ptr<Device>> createDevice(const Artifact &artifact, int64_t s
   std::vector<std::optional<HostView>> views(manifest.spaces.size());
   for (size_t i = 0; i < manifest.spaces.size(); ++i) {
     const SpaceInfo &space = manifest.spaces[i];
-    const uint64_t bytes = space.size(segments);
+    // One on the host has its places in a window.
+    const bool onHost = reach != 0 && i == *replaySpace;
+    const uint64_t bytes = onHost ? 0 : space.size(segments);
     auto memory = DeviceMemory::allocate(gpu, bytes, fmt::format("'{}'", space.name));
     if (!memory)
       return std::unexpected(memory.error());
     (*queue)->zero(memory->address(), bytes);
-    if (auto pinned = viewOf(space.name)) {
+    if (auto pinned = viewOf(space.name); pinned && !onHost) {
       auto view = HostView::create(gpu, space, bytes, memory->address(), *pinned);
       if (!view)
         return std::unexpected(view.error());
       views[i] = std::move(*view);
     }
     spaces.push_back(std::move(*memory));
+  }
+  std::unique_ptr<ReplayWindow> replay;
+  if (reach != 0) {
+    auto window = ReplayWindow::create(**queue, manifest.spaces[*replaySpace].segmentBytes,
+                                       segments + 1, reach);
+    if (!window)
+      return std::unexpected(window.error());
+    replay = std::move(*window);
   }
   DeviceMemory bounce;
   if (bounceBytes != 0) {
@@ -202,7 +238,7 @@ Result<std::unique_ptr<Device>> createDevice(const Artifact &artifact, int64_t s
   MEMFORMER_TRY((*queue)->finish("zeroing memory"));
   auto contents = std::make_unique<Contents>(manifest, std::move(*modules), std::move(spaces),
                                              std::move(bounce), std::move(views), std::move(*queue),
-                                             std::move(*staging));
+                                             std::move(replay), std::move(*staging));
   return std::make_unique<CudaDevice>(manifest, std::move(*pool), gpu, std::move(contents));
 }
 

@@ -77,6 +77,7 @@ inline constexpr int threadLocalCapture = 1;
   F(functionSetAttribute, "cuFuncSetAttribute", (EntryPoint entry, int attribute, int value))      \
   F(streamCreate, "cuStreamCreate", (Stream * stream, unsigned flags))                             \
   F(streamDestroy, "cuStreamDestroy_v2", (Stream stream))                                          \
+  F(streamWaitEvent, "cuStreamWaitEvent", (Stream stream, Event event, unsigned flags))            \
   F(streamSynchronize, "cuStreamSynchronize", (Stream stream))                                     \
   F(launch, "cuLaunchKernel",                                                                      \
     (EntryPoint entry, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX,            \

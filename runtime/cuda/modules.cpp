@@ -2,6 +2,7 @@
 
 #include "runtime/cuda/modules.h"
 #include "runtime/machine.h"
+#include "runtime/thread_pool.h"
 
 #include <array>
 
@@ -64,7 +65,7 @@ Result<void> Modules::loadKernel(const Manifest &manifest, std::span<const std::
 }
 
 Result<Modules> Modules::load(std::shared_ptr<const Gpu> gpu, const Artifact &artifact,
-                              const ProgramChoice &choice, ThreadPool &pool) {
+                              const ProgramChoice &choice) {
   const Manifest &manifest = *choice.manifest;
   Modules modules(gpu);
   modules.loaded.resize(manifest.kernels.size());
@@ -76,8 +77,12 @@ Result<Modules> Modules::load(std::shared_ptr<const Gpu> gpu, const Artifact &ar
     const FloatingPointMode mode(FloatingPointMode::Denormals::Kept);
     results[size_t(kernel)] = modules.loadKernel(manifest, *section, choice.cubin, size_t(kernel));
   };
+  // Compilers, not kernels: for them alone, and as many as there can be.
+  auto pool = ThreadPool::create(0);
+  if (!pool)
+    return std::unexpected(pool.error());
   if (section)
-    pool.run(int64_t(manifest.kernels.size()), body);
+    (*pool)->run(int64_t(manifest.kernels.size()), body);
   for (const auto &result : results)
     if (!result)
       return std::unexpected(result.error());

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "runtime/cuda/gpu.h"
-#include "runtime/thread_pool.h"
 
 #include <vector>
 
@@ -10,11 +9,11 @@ namespace memformer::cuda {
 
 class Modules {
 public:
-  /// Loads every kernel of the chosen program of the artifact, on all threads of the pool: from its
-  /// cubin where that is for this device, else from its PTX, which the driver compiles. Errors: a
-  /// driver too old for the PTX, code that the driver refuses, more shared memory than there is.
+  /// Loads every kernel of the chosen program of the artifact, on all processors: from its cubin
+  /// where that is for this device, else from its PTX, which the driver compiles. Errors: a driver
+  /// too old for the PTX, code that the driver refuses, more shared memory than there is.
   static Result<Modules> load(std::shared_ptr<const Gpu> gpu, const Artifact &artifact,
-                              const ProgramChoice &choice, ThreadPool &pool);
+                              const ProgramChoice &choice);
   Modules(Modules &&) noexcept = default;
   ~Modules(); // the context is current
 

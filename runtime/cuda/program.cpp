@@ -29,8 +29,57 @@ Program::Program(const Resources &shared, memformer::Function function)
     argumentPlaces.push_back(&argument);
 }
 
+namespace {
+
+/// Calls onAddress(address, bytes) for what an instruction reads or writes; 0 bytes where the
+/// extent is not known.
+template <class OnAddress>
+void forAddresses(const Instruction &instruction, OnAddress &&onAddress) {
+  if (instruction.op == Instruction::Op::Dispatch)
+    for (const Address &address : instruction.arguments)
+      onAddress(address, 0);
+  if (instruction.op == Instruction::Op::Copy)
+    onAddress(instruction.from, instruction.bytes);
+  if (instruction.op == Instruction::Op::Copy || instruction.op == Instruction::Op::Fill)
+    onAddress(instruction.to, instruction.bytes);
+}
+
+} // namespace
+
+Result<int64_t> Program::replayReach(const Manifest &manifest) {
+  const auto replay = manifest.findSpace("replay");
+  if (!replay)
+    return 0;
+  const uint64_t slot = manifest.spaces[*replay].segmentBytes;
+  int64_t reach = 0;
+  bool regular = true;
+  auto walk = [&](const auto &self, const std::vector<Instruction> &list, bool inLoop) -> void {
+    int64_t low = INT64_MAX, high = -1;
+    for (const Instruction &instruction : list) {
+      if (instruction.op == Instruction::Op::Loop)
+        self(self, instruction.body, true);
+      forAddresses(instruction, [&](const Address &address, uint64_t bytes) {
+        if (address.space != *replay)
+          return;
+        regular &= address.stride == (inLoop ? slot : 0) && address.offset % slot + bytes <= slot;
+        low = std::min(low, int64_t(address.offset / slot));
+        high = std::max(high, int64_t(address.offset / slot));
+      });
+    }
+    reach = std::max(reach, high - low + 1);
+  };
+  for (const auto &function : manifest.functions)
+    walk(walk, function, false);
+  if (!regular)
+    return error("expected a program that goes through the replay buffer slot after slot, to have "
+                 "it on the host: this one needs it on the device");
+  return reach;
+}
+
 Program::Pointer Program::pointer(const Address &address) const {
-  return {resources->spaces[address.space].address() + address.offset, address.stride};
+  if (resources->replay && address.space == *resources->manifest.findSpace("replay"))
+    return {address.offset, address.stride, resources->replay};
+  return {resources->spaces[address.space].address() + address.offset, address.stride, nullptr};
 }
 
 void Program::addStep(Part &part, const Instruction &instruction) {
@@ -55,6 +104,16 @@ void Program::addStep(Part &part, const Instruction &instruction) {
   case Instruction::Op::Loop:
     return; // loops stand at the top level alone
   }
+  forAddresses(instruction, [&](const Address &address, uint64_t) {
+    if (!resources->replay || address.space != *resources->manifest.findSpace("replay"))
+      return;
+    const auto slot =
+        int64_t(address.offset / resources->manifest.spaces[address.space].segmentBytes);
+    const int64_t first = part.slots.count ? std::min(part.slots.first, slot) : slot;
+    const int64_t last =
+        part.slots.count ? std::max(part.slots.first + part.slots.count - 1, slot) : slot;
+    part.slots = {first, last - first + 1};
+  });
   part.usesUnstored |= instruction.when == Instruction::When::Unstored;
   part.usesLast |= instruction.when == Instruction::When::Last;
   part.steps.push_back(step);
@@ -137,15 +196,24 @@ void Program::issue(const Part &part, int64_t segment, int64_t segments, int64_t
 void Program::runPart(size_t index, int64_t segment, int64_t segments, int64_t stored,
                       bool profiled) {
   const Part &part = parts[index];
+  const Slots slots = {part.slots.first + segment, part.slots.count};
+  if (slots.count)
+    resources->replay->need(slots.first, slots.count);
   auto ask = [&] { issue(part, segment, segments, stored, profiled); };
   if (profiled || resources->synchronous)
-    return ask();
-  resources->graphs.run({.function = uint32_t(which),
-                         .part = uint32_t(index),
-                         .segment = segment,
-                         .unstored = part.usesUnstored && segment >= stored,
-                         .last = part.usesLast && segment == segments - 1},
-                        part.nodes, ask);
+    ask();
+  else
+    resources->graphs.run({.function = uint32_t(which),
+                           .part = uint32_t(index),
+                           .segment = segment,
+                           .unstored = part.usesUnstored && segment >= stored,
+                           .last = part.usesLast && segment == segments - 1},
+                          part.nodes, ask);
+  if (!slots.count)
+    return;
+  resources->replay->used(slots.first, slots.count);
+  if (part.loop)
+    resources->replay->prefetch(slots.first + (part.loop->descending ? -1 : 1), slots.count);
 }
 
 void Program::run(SegmentHooks &hooks, int64_t segments, int64_t stored, bool profiled) {
@@ -167,6 +235,8 @@ void Program::run(SegmentHooks &hooks, int64_t segments, int64_t stored, bool pr
       return !queue.failed();
     });
   }
+  if (resources->replay)
+    resources->replay->flush();
 }
 
 } // namespace memformer::cuda

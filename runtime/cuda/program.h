@@ -3,6 +3,7 @@
 
 #include "runtime/cuda/graphs.h"
 #include "runtime/cuda/modules.h"
+#include "runtime/cuda/replay_window.h"
 #include "runtime/cuda/staging.h"
 #include "runtime/cuda/timer.h"
 
@@ -15,7 +16,8 @@ public:
     const Manifest &manifest;
     const Modules &modules;
     std::span<const DeviceMemory> spaces;
-    DevicePointer bounce = 0; // what a copy between overlapping ranges goes through
+    DevicePointer bounce = 0;       // what a copy between overlapping ranges goes through
+    ReplayWindow *replay = nullptr; // where the replay buffer is on the host
     Queue &queue;
     Staging &staging;
     Graphs &graphs;
@@ -31,15 +33,26 @@ public:
   /// one by one and timed.
   void run(SegmentHooks &hooks, int64_t segments, int64_t stored, bool profiled);
 
+  /// Slots in a row that a pass needs of a replay buffer on the host, for the functions of a
+  /// manifest. Errors: instructions that reach into it in another way than slot after slot.
+  static Result<int64_t> replayReach(const Manifest &manifest);
   /// Bytes of the longest copy of a list whose ranges may overlap in a rollout of so many segments.
   static uint64_t bounceBytes(const std::vector<Instruction> &list, int64_t segments);
 
 private:
-  /// Address of segment 0, and what each segment adds.
+  /// Address of segment 0, and what each segment adds; in a replay window, from its beginning.
   struct Pointer {
     DevicePointer base = 0;
     uint64_t stride = 0;
-    DevicePointer at(int64_t segment) const { return base + stride * uint64_t(segment); }
+    const ReplayWindow *window = nullptr;
+    DevicePointer at(int64_t segment) const {
+      const uint64_t address = base + stride * uint64_t(segment);
+      return window ? window->at(address) : address;
+    }
+  };
+  /// Slots that a part touches, relative to its segment.
+  struct Slots {
+    int64_t first = 0, count = 0;
   };
   struct Step {
     const Instruction *instruction = nullptr;
@@ -53,6 +66,7 @@ private:
     std::vector<Step> steps;
     bool stagesInputs = false, usesUnstored = false, usesLast = false;
     size_t nodes = 0; // at most
+    Slots slots;      // of a replay window
   };
 
   Step bind(const Instruction &instruction);

@@ -14,7 +14,7 @@ public:
   Queue(const Queue &) = delete;
   Queue &operator=(const Queue &) = delete;
 
-  const Gpu &gpu() const { return *device; }
+  const std::shared_ptr<const Gpu> &sharedGpu() const { return device; }
   const Driver &driver() const { return device->driver(); }
   Stream stream() const { return handle; }
 

@@ -71,6 +71,11 @@ SafetensorsType typeOf(const TensorInfo &tensor) {
 
 } // namespace
 
+std::string checkpointTarget(const Session &session) {
+  const TargetInfo &target = session.manifest().target;
+  return target.isHost() ? "cpu" : fmt::format("{} {}", target.kind, target.architecture);
+}
+
 Result<void> saveCheckpoint(const Session &session, const Progress &progress,
                             const std::string &configuration, const std::filesystem::path &path) {
   const Manifest &manifest = session.manifest();
@@ -110,7 +115,10 @@ Result<void> saveCheckpoint(const Session &session, const Progress &progress,
       {"tokens", std::to_string(progress.tokens)},
       {"seed", std::to_string(progress.seed)},
       {"metrics_bytes", std::to_string(progress.metricsBytes)},
+      {"target", checkpointTarget(session)},
       {"configuration", configuration}};
+  // A device that has failed has given nothing that is worth keeping.
+  MEMFORMER_TRY(session.status());
   return writeSafetensors(path, tensors, metadata);
 }
 
@@ -130,6 +138,8 @@ Result<Progress> loadCheckpoint(Session &session, const std::filesystem::path &p
   MEMFORMER_TRY(readMetadata(file, "tokens", progress.tokens));
   MEMFORMER_TRY(readMetadata(file, "seed", progress.seed));
   MEMFORMER_TRY(readMetadata(file, "metrics_bytes", progress.metricsBytes));
+  if (auto target = file.metadata().find("target"); target != file.metadata().end())
+    progress.target = target->second;
   if (progress.step < 0 || progress.stored < 0 || progress.stored >= session.segments())
     return error("{}: expected the states of fewer than {} segments (train.horizon), but got {}",
                  file.path(), session.segments(), progress.stored);

@@ -5,6 +5,7 @@
 #include "runtime/session.h"
 
 #include <filesystem>
+#include <string>
 #include <vector>
 
 namespace memformer {
@@ -19,7 +20,12 @@ struct Progress {
   int64_t tokens = 0;                // trained on
   uint64_t seed = 0;
   int64_t metricsBytes = 0; // length of the metrics file at this step
+  std::string target;       // what a checkpoint's steps ran on; "" where it does not say
 };
+
+/// "cpu" or "cuda sm_80": what a checkpoint says that it was made on. On another one a run goes on
+/// with other last bits.
+std::string checkpointTarget(const Session &session);
 
 /// Writes parameters, both moments, the stored states and `progress`, atomically. `configuration`
 /// is kept as metadata.

@@ -85,6 +85,11 @@ Result<void> Trainer::begin() {
       return withContext(set, folder.checkpoint().native());
     MEMFORMER_TRY(metrics.truncate(progress.metricsBytes));
     line.line(fmt::format("resuming at step {} of {}", progress.step, settings.steps));
+    if (const std::string here = checkpointTarget(session);
+        !progress.target.empty() && progress.target != here)
+      line.line(fmt::format("the checkpoint was made on {}, and this is {}: from here on, results "
+                            "may differ in their last bits",
+                            progress.target, here));
   } else {
     // A run that was killed before its first checkpoint begins again.
     MEMFORMER_TRY(metrics.truncate(0));

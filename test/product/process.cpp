@@ -35,8 +35,8 @@ std::string readAll(int descriptor) {
 
 } // namespace
 
-Outcome runTool(const std::vector<std::string> &words, const std::string &cache,
-                int64_t killAfter) {
+Outcome runTool(const std::vector<std::string> &words, const std::string &cache, int64_t killAfter,
+                const std::vector<std::string> &variables) {
   std::vector<std::string> own = words;
   own[0] = std::string(MEMFORMER_TOOLS "/") + words[0];
   std::vector<char *> arguments;
@@ -45,7 +45,11 @@ Outcome runTool(const std::vector<std::string> &words, const std::string &cache,
   arguments.push_back(nullptr);
   std::string home = "XDG_CACHE_HOME=" + cache;
   std::string path = std::string("PATH=") + std::getenv("PATH");
-  char *environment[] = {home.data(), path.data(), nullptr};
+  std::vector<std::string> added = variables;
+  std::vector<char *> environment = {home.data(), path.data()};
+  for (std::string &variable : added)
+    environment.push_back(variable.data());
+  environment.push_back(nullptr);
 
   int ends[2];
   if (::pipe(ends) != 0)
@@ -53,7 +57,7 @@ Outcome runTool(const std::vector<std::string> &words, const std::string &cache,
   pid_t child = ::fork();
   if (child == 0) {
     ::close(ends[0]);
-    execute(arguments.data(), environment, ends[1]);
+    execute(arguments.data(), environment.data(), ends[1]);
   }
   ::close(ends[1]);
   // The child is waited for below, so its number cannot have become another process' by then.

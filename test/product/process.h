@@ -13,8 +13,9 @@ struct Outcome {
 };
 
 /// Runs `words` (a tool of the build, then its arguments) with compiled models kept in the folder
-/// `cache`. After `killAfter` microseconds, if above 0, the process gets a SIGKILL.
+/// `cache`. After `killAfter` microseconds, if above 0, the process gets a SIGKILL. `variables` are
+/// added to its environment.
 Outcome runTool(const std::vector<std::string> &words, const std::string &cache,
-                int64_t killAfter = 0);
+                int64_t killAfter = 0, const std::vector<std::string> &variables = {});
 
 } // namespace memformer::test

@@ -10,11 +10,11 @@
       return "line of c_interface_use.c: " #condition;                                             \
   } while (0)
 
-const char *use_c_interface(const char *path, const char *weights_path);
+const char *use_c_interface(const char *path, const char *weights_path, const char *device);
 
-const char *use_c_interface(const char *path, const char *weights_path) {
+const char *use_c_interface(const char *path, const char *weights_path, const char *device) {
   enum { T = 3, B = 3, L = 5, V = 11, D = 7 };
-  memformer_options options = {T, 2, 42};
+  memformer_options options = {T, 2, 42, device, 0};
   memformer_session *session = NULL, *second = NULL;
   CHECK(memformer_create(path, &options, &session) == MEMFORMER_OK);
   CHECK(memformer_batch(session) == B);
@@ -84,6 +84,10 @@ const char *use_c_interface(const char *path, const char *weights_path) {
   CHECK(values[0] == 5);
 
   /* Mistakes. */
+  memformer_options elsewhere = {T, 2, 42, "cuda:x", 0};
+  CHECK(memformer_create(path, &elsewhere, &second) == MEMFORMER_BAD_ARGUMENT && !second);
+  CHECK(strcmp(memformer_error(),
+               "expected a device to be cpu, cuda or cuda:N, but got 'cuda:x'") == 0);
   CHECK(memformer_create("no/such.mfa", &options, &second) == MEMFORMER_FAILED && !second);
   CHECK(strcmp(memformer_error(), "cannot open no/such.mfa: No such file or directory") == 0);
   CHECK(memformer_create_from_memory("MEMFORMR", 8, &options, &second) == MEMFORMER_FAILED);

@@ -118,16 +118,16 @@ Result<int> run(const Options &options) {
   auto model = openModel(request);
   if (!model)
     return std::unexpected(model.error());
-  const Manifest &manifest = model->artifact->manifest();
-  auto shape = dataShape(manifest);
+  auto shape = dataShape(model->artifact->manifest());
   if (!shape)
     return std::unexpected(shape.error());
   int64_t segments = options.segments                     ? options.segments
                      : model->configuration.train.horizon ? model->configuration.train.horizon
                                                           : 8;
-  auto session = Session::create(model->artifact, {segments, options.threads, 0});
+  auto session = openSession(*model, request, segments, options.threads);
   if (!session)
-    return withContext(session, options.request.path);
+    return std::unexpected(session.error());
+  const Manifest &manifest = (*session)->manifest();
   (*session)->initializeParameters(1);
   auto times = measure(**session, randomRollout(segments, *shape), options);
   if (!times)
@@ -151,6 +151,7 @@ Result<int> run(const Options &options) {
                                  {"batch", shape->batch},
                                  {"segments", segments},
                                  {"segment", shape->segment},
+                                 {"device", (*session)->deviceName()},
                                  {"threads", (*session)->threads()},
                                  {"steps", times->size()},
                                  {"step_seconds", {{"min", least}, {"median", median}}},
@@ -166,8 +167,8 @@ Result<int> run(const Options &options) {
     return 0;
   }
   auto operations = json["flops"][options.mode == "train" ? "step" : "forward"].get<double>();
-  fmt::print("{}, {}, batch {}, {} segments of {}, {} threads\n", options.mode, manifest.schedule,
-             shape->batch, segments, shape->segment, (*session)->threads());
+  fmt::print("{}, {}, batch {}, {} segments of {}, {}\n", options.mode, manifest.schedule,
+             shape->batch, segments, shape->segment, placeOf(**session));
   fmt::print("step      {:.6f} s median of {}, {:.6f} s least\n", median, times->size(), least);
   fmt::print("tokens    {:.0f} a second\n", tokens / median);
   fmt::print("work      {:.3f} GFLOP a step, {:.1f} GFLOP/s\n", operations * 1e-9,
@@ -186,6 +187,7 @@ void addBench(CLI::App &app, Action &action) {
   CLI::App *command = app.add_subcommand("bench", "time steps on random tokens");
   addModelOptions(*command, options->request);
   addThreads(*command, options->threads);
+  addDevice(*command, options->request);
   command->add_option("--batch", options->batch, "rows [train.batch]")
       ->check(CLI::Range(int64_t(1), int64_t(1) << 20));
   command->add_option("--segments", options->segments, "segments in a rollout [train.horizon or 8]")

@@ -70,10 +70,10 @@ Result<int> benchGeneration(ModelRequest request, unsigned threads, int64_t segm
   auto model = openModel(request);
   if (!model)
     return std::unexpected(model.error());
-  const Manifest &manifest = model->artifact->manifest();
-  auto session = Session::create(model->artifact, {1, threads, 0});
+  auto session = openSession(*model, request, 1, threads);
   if (!session)
-    return withContext(session, request.path);
+    return std::unexpected(session.error());
+  const Manifest &manifest = (*session)->manifest();
   (*session)->initializeParameters(1);
   auto generator = Generator::create(**session, 0);
   if (!generator)
@@ -96,6 +96,7 @@ Result<int> benchGeneration(ModelRequest request, unsigned threads, int64_t segm
       {"mode", "generate"},
       {"batch", generator->rows()},
       {"segment", generator->segment()},
+      {"device", (*session)->deviceName()},
       {"threads", (*session)->threads()},
       {"segments", segments},
       {"segments_timed", times->size()},
@@ -125,8 +126,8 @@ Result<int> benchGeneration(ModelRequest request, unsigned threads, int64_t segm
     fmt::print("{}\n", json.dump(2));
     return 0;
   }
-  fmt::print("generate, batch {}, segments of {}, {} threads\n", generator->rows(),
-             generator->segment(), (*session)->threads());
+  fmt::print("generate, batch {}, segments of {}, {}\n", generator->rows(), generator->segment(),
+             placeOf(**session));
   fmt::print("tokens    {:.0f} a second, median of {} segments\n",
              json["tokens_per_second"].get<double>(), times->size());
   fmt::print("position  {:.2f} us, {:.2f} MB read and written, {:.1f} GB/s\n", token * 1e6,

@@ -30,6 +30,45 @@ void addThreads(CLI::App &command, unsigned &threads) {
       ->capture_default_str();
 }
 
+void addDevice(CLI::App &command, ModelRequest &request) {
+  command
+      .add_option_function<std::string>(
+          "--device",
+          [&request](const std::string &value) {
+            auto device = parseDevice(value);
+            if (!device)
+              throw CLI::ValidationError("--device", device.error().message);
+            request.device = *device;
+          },
+          "cpu, or cuda:N for a GPU [cpu]")
+      ->type_name("DEVICE");
+  command
+      .add_option_function<std::string>(
+          "--replay",
+          [&request](const std::string &value) { request.replayOnHost = value == "host"; },
+          "where the states of a rollout lie: device, or host, which costs the GPU no memory "
+          "[device]")
+      ->check(CLI::IsMember({"device", "host"}));
+}
+
+Result<std::unique_ptr<Session>> openSession(const Model &model, const ModelRequest &request,
+                                             int64_t segments, unsigned threads) {
+  auto session = Session::create(model.artifact, {.segments = segments,
+                                                  .threads = threads,
+                                                  .seed = 0,
+                                                  .device = request.device,
+                                                  .replayOnHost = request.replayOnHost});
+  if (!session)
+    return withContext(session, request.path);
+  return session;
+}
+
+std::string placeOf(const Session &session) {
+  if (!session.options().device.isHost())
+    return session.deviceName();
+  return fmt::format("{} {}", session.threads(), session.threads() == 1 ? "thread" : "threads");
+}
+
 nlohmann::ordered_json memoryJson(const Manifest &manifest, int64_t segments) {
   MemoryReport report = manifest.memoryReport(segments);
   nlohmann::ordered_json json;

@@ -1,6 +1,7 @@
 // What the subcommands share: their options, and what they print.
 #pragma once
 
+#include "runtime/session.h"
 #include "tools/memformer-run/model.h"
 
 #include <CLI/CLI.hpp>
@@ -23,6 +24,14 @@ void addInspect(CLI::App &app, Action &action);
 /// The positional model and the options that every subcommand has.
 void addModelOptions(CLI::App &command, ModelRequest &request);
 void addThreads(CLI::App &command, unsigned &threads);
+/// Where a session runs: --device, which says what to compile for, too.
+void addDevice(CLI::App &command, ModelRequest &request);
+/// A session as the options say, for rollouts of at most so many segments.
+Result<std::unique_ptr<Session>> openSession(const Model &model, const ModelRequest &request,
+                                             int64_t segments, unsigned threads);
+
+/// "2 threads", or the name of the device.
+std::string placeOf(const Session &session);
 
 /// Planned bytes of T segments as the fields of `memory`.
 nlohmann::ordered_json memoryJson(const Manifest &manifest, int64_t segments);

@@ -16,8 +16,9 @@ struct CompileRequest {
       false; // the compiler reads the user's file itself, and its messages name it; else `text`
   std::string schedule;
   int64_t batch = 1;
-  bool generation = false; // what generation needs, in the place of what training needs
-  bool cache = true;       // false: compile even if there is an artifact
+  std::string targets = "host"; // of memformer-compile
+  bool generation = false;      // what generation needs, in the place of what training needs
+  bool cache = true;            // false: compile even if there is an artifact
 };
 
 struct CompileResult {
@@ -25,9 +26,9 @@ struct CompileResult {
   bool cached = false;
 };
 
-/// The artifact of a model for this machine, from $XDG_CACHE_HOME/memformer (~/.cache/memformer) or
-/// from the compiler. A cached file that is broken is made again; of processes that want the same
-/// one, one compiles.
+/// The artifact of a model for this machine and the targets, from $XDG_CACHE_HOME/memformer
+/// (~/.cache/memformer) or from the compiler. A cached file that is broken is made again; of
+/// processes that want the same one, one compiles.
 Result<CompileResult> compileCached(const CompileRequest &request);
 
 } // namespace memformer

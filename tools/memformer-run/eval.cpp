@@ -34,9 +34,9 @@ Result<int> run(const Options &options) {
   auto plan = planRollouts(configuration.train, **source);
   if (!plan)
     return std::unexpected(plan.error());
-  auto session = Session::create(model->artifact, {plan->horizon, options.threads, 0});
+  auto session = openSession(*model, options.request, plan->horizon, options.threads);
   if (!session)
-    return withContext(session, options.request.path);
+    return std::unexpected(session.error());
   MEMFORMER_TRY(loadWeights(**session, weights));
 
   auto score = evaluateHeldOut(**session, configuration, *shape);
@@ -66,6 +66,7 @@ void addEval(CLI::App &app, Action &action) {
   CLI::App *command = app.add_subcommand("eval", "measure weights on held-out data");
   addModelOptions(*command, options->request);
   addThreads(*command, options->threads);
+  addDevice(*command, options->request);
   command->add_option("--weights", options->weights, "weights or a checkpoint [those of the run]");
   command->add_flag("--json", options->json, "print JSON");
   command->callback([options, &action] { action = [options] { return run(*options); }; });

@@ -165,9 +165,9 @@ Result<int> run(const Options &options) {
     return error("{}: expected weights to generate with: give --weights FILE, or the folder of a "
                  "run",
                  options.request.path);
-  auto session = Session::create(model->artifact, {1, options.threads, 0});
+  auto session = openSession(*model, request, 1, options.threads);
   if (!session)
-    return withContext(session, options.request.path);
+    return std::unexpected(session.error());
   MEMFORMER_TRY(loadWeights(**session, weights));
   auto generator = Generator::create(**session, int32_t(model->configuration.data.bos));
   if (!generator)
@@ -210,6 +210,7 @@ void addGenerate(CLI::App &app, Action &action) {
   CLI::App *command = app.add_subcommand("generate", "go on from a prompt, token by token");
   addModelOptions(*command, options->request);
   addThreads(*command, options->threads);
+  addDevice(*command, options->request);
   command->add_option("--weights", options->weights, "weights or a checkpoint [those of the run]");
   command->add_option("--prompt", options->prompt, "text to go on from [the beginning]");
   command->add_option("--prompt-file", options->promptFile, "a file of text to go on from");

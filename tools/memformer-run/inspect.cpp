@@ -36,19 +36,46 @@ template <class List> nlohmann::ordered_json tensorsJson(const List &list) {
   return json;
 }
 
-nlohmann::ordered_json describe(const Manifest &manifest, int64_t segments) {
+/// Kernels of a program, with the dispatches of each.
+nlohmann::ordered_json kernelsJson(const Manifest &manifest) {
   auto kernels = nlohmann::ordered_json::array();
   std::vector<int64_t> counts(manifest.kernels.size());
   for (size_t i = 0; i < numFunctions; ++i)
     countDispatches(manifest.functions[i], counts);
   for (size_t i = 0; i < manifest.kernels.size(); ++i) {
     const KernelInfo &kernel = manifest.kernels[i];
-    kernels.push_back({{"symbol", kernel.symbol},
-                       {"kind", kernel.kind},
-                       {"flops", kernel.flops},
-                       {"bytes", kernel.bytes},
-                       {"dispatches", counts[i]}});
+    nlohmann::ordered_json entry = {{"symbol", kernel.symbol},
+                                    {"kind", kernel.kind},
+                                    {"flops", kernel.flops},
+                                    {"bytes", kernel.bytes},
+                                    {"dispatches", counts[i]}};
+    if (!manifest.target.isHost()) {
+      entry["threads"] = kernel.threads;
+      entry["shared_bytes"] = kernel.sharedBytes;
+      entry["registers"] = kernel.registers;
+      entry["ptx_bytes"] = kernel.ptx.bytes;
+      entry["cubin_bytes"] = kernel.cubin ? kernel.cubin->bytes : 0;
+    }
+    kernels.push_back(std::move(entry));
   }
+  return kernels;
+}
+
+nlohmann::ordered_json devicesJson(std::span<const Manifest> devices, int64_t segments) {
+  auto json = nlohmann::ordered_json::array();
+  for (const Manifest &device : devices)
+    json.push_back({{"target",
+                     {{"kind", device.target.kind},
+                      {"architecture", device.target.architecture},
+                      {"ptx_version", device.target.ptxVersion}}},
+                    {"memory", memoryJson(device, segments)},
+                    {"flops", flopsJson(device, segments)},
+                    {"kernels", kernelsJson(device)}});
+  return json;
+}
+
+nlohmann::ordered_json describe(const Artifact &artifact, int64_t segments) {
+  const Manifest &manifest = artifact.manifest();
   nlohmann::ordered_json stream;
   if (manifest.stream)
     stream = {{"inputs", tensorsJson(manifest.stream->inputs)},
@@ -72,7 +99,8 @@ nlohmann::ordered_json describe(const Manifest &manifest, int64_t segments) {
                                  {"outputs", tensorsJson(manifest.outputs)},
                                  {"memory", memoryJson(manifest, segments)},
                                  {"flops", flopsJson(manifest, segments)},
-                                 {"kernels", kernels}};
+                                 {"kernels", kernelsJson(manifest)},
+                                 {"devices", devicesJson(artifact.devices(), segments)}};
   if (manifest.stream)
     json["stream"] = stream;
   return json;
@@ -118,6 +146,16 @@ void print(const Manifest &manifest, const nlohmann::ordered_json &json, int64_t
   fmt::print("\n{} kernels\n", manifest.kernels.size());
   for (const auto &[kind, counts] : kinds)
     fmt::print("  {:<20}  {:>4}, dispatched at {} places\n", kind, counts.first, counts.second);
+  for (const auto &device : json["devices"]) {
+    const auto &target = device["target"];
+    const auto &list = device["kernels"];
+    const bool assembled = std::ranges::all_of(
+        list, [](const auto &kernel) { return kernel["cubin_bytes"].template get<int64_t>() > 0; });
+    fmt::print("\nfor CUDA devices of {}: {} kernels as PTX {:.1f}{}, {}\n",
+               target["architecture"].get<std::string>(), list.size(),
+               target["ptx_version"].get<double>() / 10, assembled ? " and cubins" : "",
+               printBytes(device["memory"]["total"].get<uint64_t>()));
+  }
 }
 
 Result<int> run(const Options &options) {
@@ -130,7 +168,7 @@ Result<int> run(const Options &options) {
   int64_t horizon = model->configuration.train.horizon;
   int64_t segments = options.segments ? options.segments : horizon ? horizon : 8;
   const Manifest &manifest = model->artifact->manifest();
-  nlohmann::ordered_json json = describe(manifest, segments);
+  nlohmann::ordered_json json = describe(*model->artifact, segments);
   if (options.json)
     fmt::print("{}\n", json.dump(2));
   else

@@ -2,6 +2,7 @@
 // settings.
 #include "tools/memformer-run/model.h"
 
+#include "runtime/cuda/device.h"
 #include "runtime/file.h"
 #include "runtime/training/run_folder.h"
 #include "tools/memformer-run/compile_cache.h"
@@ -77,6 +78,16 @@ Result<Model> compile(const ModelRequest &request, std::string text, std::string
                                                                      : configuration.train.batch);
   compileRequest.cache = request.cache;
   compileRequest.generation = request.generation;
+  if (!request.device.isHost()) {
+    auto device = cuda::describeDevice(request.device.index);
+    if (!device)
+      return std::unexpected(device.error());
+    auto target = cuda::compilerTarget(device->capability);
+    if (!target)
+      return error("{} runs {}, but the oldest architecture that there is a program for is sm_75",
+                   device->name, device->capability.name());
+    compileRequest.targets += "," + *target;
+  }
   auto compiled = compileCached(compileRequest);
   if (!compiled)
     return std::unexpected(compiled.error());

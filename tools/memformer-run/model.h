@@ -5,6 +5,7 @@
 #include "runtime/artifact.h"
 #include "runtime/configuration.h"
 #include "runtime/data/source.h"
+#include "runtime/device_choice.h"
 
 #include <optional>
 #include <string>
@@ -21,6 +22,8 @@ struct ModelRequest {
   std::vector<std::string> overrides;  // --set
   bool cache = true;                   // false: compile again
   bool generation = false;             // compile for generation, not for training
+  bool replayOnHost = false;           // of a device
+  DeviceChoice device{};               // what is compiled is compiled for it, too
   std::optional<Split> data;           // this part of [data] is needed: checked before compiling
 };
 

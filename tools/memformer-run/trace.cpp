@@ -107,7 +107,7 @@ Result<void> traceForward(Session &session, const Rollout &rollout, TensorList &
     float *values = reinterpret_cast<float *>(const_cast<std::byte *>(tensor.bytes.data()));
     std::ranges::copy(last, values + tensor.bytes.size() / sizeof(float) - last.size());
   }
-  return {};
+  return session.status();
 }
 
 Result<int> run(const Options &options) {
@@ -126,9 +126,9 @@ Result<int> run(const Options &options) {
     return error("{}: expected segments of {} tokens, as the model has, but got {}", options.tokens,
                  shape->segment, tokens->segment);
   TokenRollout &data = tokens->rollout;
-  auto session = Session::create(model->artifact, {data.segments, options.threads, 0});
+  auto session = openSession(*model, options.request, data.segments, options.threads);
   if (!session)
-    return withContext(session, options.request.path);
+    return std::unexpected(session.error());
   MEMFORMER_TRY(loadWeights(**session, options.weights));
   (*session)->setSeed(model->configuration.train.seed);
   (*session)->setStep(1);
@@ -163,7 +163,9 @@ Result<int> run(const Options &options) {
   list.add("segment_loss", {data.segments}, segmentLoss);
   const auto &parameters = model->artifact->manifest().parameters;
   for (size_t i = 0; i < parameters.size(); ++i)
-    list.add("grad." + parameters[i].name, parameters[i].shape, (*session)->gradient(i));
+    list.add("grad." + parameters[i].name, parameters[i].shape,
+             std::as_const(**session).gradient(i));
+  MEMFORMER_TRY((*session)->status());
   MEMFORMER_TRY(writeSafetensors(options.out, list.tensors));
   fmt::print("loss {:.6f}, {} tensors in {}\n", mean[0], list.tensors.size(), options.out);
   return 0;
@@ -177,6 +179,7 @@ void addTrace(CLI::App &app, Action &action) {
       "trace", "run one rollout and write its loss, logits, memories, attention and gradients");
   addModelOptions(*command, options->request);
   addThreads(*command, options->threads);
+  addDevice(*command, options->request);
   command->add_option("--weights", options->weights, "weights or a checkpoint")->required();
   command
       ->add_option("--tokens", options->tokens,

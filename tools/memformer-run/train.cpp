@@ -60,9 +60,9 @@ Result<int> run(const Options &options) {
         !heldOut)
       return std::unexpected(heldOut.error());
 
-  auto session = Session::create(model->artifact, {plan->horizon, options.threads, 0});
+  auto session = openSession(*model, options.request, plan->horizon, options.threads);
   if (!session)
-    return withContext(session, options.request.path);
+    return std::unexpected(session.error());
   TrainOptions trainOptions;
   trainOptions.folder.path =
       options.out.empty() ? defaultFolder(options.request.path) : options.out;
@@ -73,11 +73,10 @@ Result<int> run(const Options &options) {
   trainOptions.out = options.json ? stderr : stdout;
   trainOptions.stop = &stopRequested;
   stopOnSignals();
-  fmt::print(trainOptions.out, "{}: {} parameters, batch {}, {} segments of {}, {}, {} {}, {}\n",
+  fmt::print(trainOptions.out, "{}: {} parameters, batch {}, {} segments of {}, {}, {}, {}\n",
              manifest.name, manifest.parameterElements(), manifest.batch, plan->horizon,
-             shape->segment, manifest.schedule, (*session)->threads(),
-             (*session)->threads() == 1 ? "thread" : "threads",
-             printBytes(manifest.memoryReport(plan->horizon).total));
+             shape->segment, manifest.schedule, placeOf(**session),
+             printBytes((*session)->manifest().memoryReport(plan->horizon).total));
   auto result = train(**session, configuration, **source, trainOptions);
   if (!result)
     return std::unexpected(result.error());
@@ -114,6 +113,7 @@ void addTrain(CLI::App &app, Action &action) {
   CLI::App *command = app.add_subcommand("train", "train a model, or go on with a run");
   addModelOptions(*command, options->request);
   addThreads(*command, options->threads);
+  addDevice(*command, options->request);
   command->add_option("--out", options->out, "folder of the run [runs/NAME]");
   command->add_option("--weights", options->weights,
                       "where a new run begins: weights or a checkpoint");

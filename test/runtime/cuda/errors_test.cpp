@@ -61,6 +61,11 @@ TEST(CudaErrors, NoDevice) {
   EXPECT_EQ(fake.leaks(), 0);
 }
 
+TEST(CudaErrors, ReplayOnTheHostOfTheHost) {
+  EXPECT_EQ(Session::create(artifact(), {.segments = T, .replayOnHost = true}).error().message,
+            "expected a CUDA device for a replay buffer on the host, but got cpu");
+}
+
 TEST(CudaErrors, NoProgramForTheArchitecture) {
   FakeCuda fake("architecture=75");
   EXPECT_EQ(createError(artifact()), "cuda:0 (Fake) runs sm_75, but the artifact has programs for "
@@ -202,11 +207,14 @@ TEST(CudaErrors, AnyCallMayFail) {
                                "cuStreamEndCapture",
                                "cuGraphInstantiateWithFlags",
                                "cuGraphLaunch",
+                               "cuStreamWaitEvent",
                                "toy_forward"})
-    for (int call : {1, 2, 5, 11, 23}) {
-      FakeCuda fake(fmt::format("fail={}:999:{}", function, call));
+    for (int call : {1, 2, 5, 11, 23, -1, -2, -5, -11, -23}) {
+      // Those below zero with the replay buffer on the host.
+      FakeCuda fake(fmt::format("fail={}:999:{}", function, std::abs(call)));
       {
-        auto created = Session::create(program, {.segments = T, .device = firstCuda});
+        auto created = Session::create(
+            program, {.segments = T, .device = firstCuda, .replayOnHost = call < 0});
         Result<void> result;
         std::vector<float> gradient;
         if (created) {

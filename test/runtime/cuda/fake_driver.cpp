@@ -336,6 +336,10 @@ FAKE(cuStreamDestroy_v2, void *stream) {
   delete static_cast<FakeStream *>(stream);
   return 0;
 }
+FAKE(cuStreamWaitEvent, void *stream, void *event, unsigned) {
+  COUNT(cuStreamWaitEvent)
+  return stream && event ? 0 : invalidValue;
+}
 FAKE(cuStreamSynchronize, void *stream) {
   COUNT(cuStreamSynchronize)
   return static_cast<FakeStream *>(stream)->error;

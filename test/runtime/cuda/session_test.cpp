@@ -74,9 +74,13 @@ Outputs use(Session &session) {
   return all;
 }
 
-std::unique_ptr<Session> cudaSession(std::shared_ptr<const Artifact> artifact, int64_t segments) {
-  auto session = Session::create(
-      std::move(artifact), {.segments = segments, .threads = 2, .seed = 1, .device = firstCuda});
+std::unique_ptr<Session> cudaSession(std::shared_ptr<const Artifact> artifact, int64_t segments,
+                                     bool replayOnHost = false) {
+  auto session = Session::create(std::move(artifact), {.segments = segments,
+                                                       .threads = 2,
+                                                       .seed = 1,
+                                                       .device = firstCuda,
+                                                       .replayOnHost = replayOnHost});
   EXPECT_TRUE(session.has_value()) << session.error().message;
   return std::move(*session);
 }
@@ -116,6 +120,7 @@ TEST_P(CudaSession, GivesTheBitsOfTheHost) {
     EXPECT_EQ(found.states, host.states);
     EXPECT_EQ(found.weight, host.weight);
     EXPECT_TRUE(found == host);
+    EXPECT_TRUE(use(*cudaSession(artifact, T, true)) == host);
   }
   EXPECT_EQ(fake.leaks(), 0);
 }
@@ -233,6 +238,46 @@ TEST(CudaSession, Profiles) {
   session->setProfile({});
   ASSERT_TRUE(session->train(rolloutOf(inputs, T)));
   EXPECT_GT(fake.calls("cuGraphLaunch"), 0);
+}
+
+TEST(CudaSession, ReplayOnTheHost) {
+  FakeCuda fake;
+  const auto artifact = deviceArtifact(Schedule::Replay, {device(Schedule::Replay, "sm_80")});
+  const int64_t segments = 100;
+  auto session = cudaSession(artifact, segments, true);
+  // Slots are 128 bytes. Of 101, the device holds those of a segment, the one before and the next.
+  const uint64_t planned = artifact->devices()[0].memoryReport(segments).total;
+  fake.set(fmt::format("memory={}", planned - 101 * 128 + 4 * 128 + 64));
+  auto again = Session::create(artifact, {.segments = segments, .device = firstCuda});
+  ASSERT_FALSE(again);
+  EXPECT_NE(again.error().message.find(fmt::format("expected {} bytes", planned)),
+            std::string::npos);
+  session.reset();
+  session = cudaSession(artifact, segments, true);
+
+  const auto data = tokens(segments);
+  const InputData inputs[] = {{"tokens", data.data()}};
+  ASSERT_TRUE(session->train(rolloutOf(inputs, segments)));
+  const auto copies = fake.calls("cuMemcpyHtoDAsync_v2");
+  const auto graphs = fake.calls("cuGraphLaunch"), made = fake.calls("cuGraphInstantiateWithFlags");
+  ASSERT_TRUE(session->train(rolloutOf(inputs, segments)));
+  EXPECT_EQ(fake.calls("cuGraphInstantiateWithFlags"), made);
+  EXPECT_EQ(fake.calls("cuGraphLaunch"), 2 * graphs);
+  // Each slot comes once in each direction; the inputs are in the graphs.
+  EXPECT_LE(fake.calls("cuMemcpyHtoDAsync_v2") - copies, 2 * 101 + 8);
+}
+
+TEST(CudaSession, ReplayOnTheHostOfAProgramThatJumps) {
+  json program = device(Schedule::Replay, "sm_80");
+  program["functions"]["train"][0] = {{"op", "fill"}, {"to", {3, 64, 0}}, {"bytes", 128}};
+  FakeCuda fake;
+  const auto artifact = deviceArtifact(Schedule::Replay, {program});
+  auto session =
+      Session::create(artifact, {.segments = 2, .device = firstCuda, .replayOnHost = true});
+  ASSERT_FALSE(session);
+  EXPECT_EQ(session.error().message,
+            "expected a program that goes through the replay buffer slot after slot, to have it on "
+            "the host: this one needs it on the device");
 }
 
 TEST(CudaSession, TakesCubinsWhereTheyFit) {
