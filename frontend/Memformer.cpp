@@ -276,6 +276,12 @@ OwningOpRef<ModuleOp> MemformerBuilder::build() {
   module = ModuleOp::create(location);
   if (model.precision == "bf16")
     module->setAttr(precisionAttribute, TypeAttr::get(builder.getBF16Type()));
+  if (model.generationWeights != model.precision) {
+    Type type = model.generationWeights == "int8"   ? Type(builder.getI8Type())
+                : model.generationWeights == "bf16" ? Type(builder.getBF16Type())
+                                                    : Type(builder.getF32Type());
+    module->setAttr(generationWeightsAttribute, TypeAttr::get(type));
+  }
   builder.setInsertionPointToEnd(module.getBody());
   SmallVector<StringRef> states, inputs = {"encoder_tokens", "decoder_tokens", "targets"},
                                  outputs = {"logits"};

@@ -12,6 +12,7 @@ def ToKernelsPass : Pass<"memformer-to-kernels", "::mlir::ModuleOp"> {
     that kind. A value that only `memformer.accumulate` reads is not stored: the gemm, reduce or scatter_add that computes it adds to the parameter's gradient itself; any other value is added by a `kernel.reduce` over no dimensions.
     Constants become part of the regions that read them. Parameters are loaded once, at the beginning. Dropout keys of all streams are one small table, of which each kernel reads its own part: a stream is an operand,
     so that kernels that differ in it alone are one.
+    In `@step`, products of at most `few-rows` rows read weights of the type that `memformer.generation_weights` names; those of i8 are scaled in the epilogue.
 
     ```mlir
     %dw = memformer.weight_gradient %g, %x : (tensor<2x3x5xf32>, tensor<2x3x7xf32>) -> tensor<5x7xf32>
@@ -22,7 +23,8 @@ def ToKernelsPass : Pass<"memformer-to-kernels", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"panelWidth", "panel-width", "int64_t", "16", "Columns of a panel of packed weights: the target's">,
-    Option<"rowBlock", "row-block", "int64_t", "16", "Rows whose sums one workgroup of a layer norm's gradient adds up">
+    Option<"rowBlock", "row-block", "int64_t", "16", "Rows whose sums one workgroup of a layer norm's gradient adds up">,
+    Option<"fewRows", "few-rows", "int64_t", "0", "Rows of the products, at most, that read the weights of a position as memformer.generation_weights says">
   ];
   let dependentDialects = ["::memformer::kernel::KernelDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
   let statistics = [

@@ -38,10 +38,10 @@ struct KernelOptions : mlir::PassPipelineOptions<KernelOptions> {
       *this, "fuse-normalize",
       llvm::cl::desc("make the normalisation of slots part of their attention"),
       llvm::cl::init(false)};
-  Option<int64_t> fewRows{
-      *this, "few-rows",
-      llvm::cl::desc("make layer norms of at most so many rows the prologue of gemms"),
-      llvm::cl::init(0)};
+  Option<int64_t> fewRows{*this, "few-rows",
+                          llvm::cl::desc("products of at most so many rows read the weights of a "
+                                         "position, and layer norms become their prologue"),
+                          llvm::cl::init(0)};
   Option<bool> training{*this, "training", llvm::cl::desc("add the optimizer's step"),
                         llvm::cl::init(true)};
 };

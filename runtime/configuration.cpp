@@ -22,6 +22,7 @@ void readModel(TableReader &reader, ModelSettings &model) {
   for (std::string_view key :
        {"vocab", "d_model", "heads", "d_ff", "encoder_layers", "decoder_layers", "segment"})
     reader.require(key);
+  const std::vector<std::string_view> types = {"f32", "bf16", "int8"};
   size_t kind = 0, activation = 0, norm = 0, precision = 0;
   reader.choice("kind", kind, {"memformer"});
   reader.integer("vocab", model.vocab, 1, std::numeric_limits<int32_t>::max() - 1);
@@ -37,7 +38,10 @@ void readModel(TableReader &reader, ModelSettings &model) {
   reader.number("dropout", model.dropout, 0, 1, ")");
   reader.boolean("tie_embeddings", model.tieEmbeddings);
   reader.choice("precision", precision, {"f32", "bf16"});
-  model.precision = precision == 0 ? "f32" : "bf16";
+  model.precision = types[precision];
+  size_t weights = precision;
+  reader.choice("generation_weights", weights, types);
+  model.generationWeights = types[weights];
   model.activation = activation == 0 ? "gelu" : "relu";
   model.postNorm = norm == 1;
   if (model.width > 0 && model.heads > 0 && model.width % model.heads != 0)

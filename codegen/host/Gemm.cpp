@@ -476,6 +476,10 @@ FailureOr<int64_t> emitGemm(OpBuilder &builder, kernel::GemmOp op, const KernelA
   Emit e(builder, op.getLoc(), target);
   if (!op.getAccumulate() && isMatrixVector(*plan, target))
     return emitMatrixVector(e, op, arguments, *plan);
+  if (op.getPacked() && !op.getOperandType() && !op.getB().getType().getElementType().isF32())
+    return op.emitOpError("expected at most ")
+           << mostVectorRows << " rows with weights stored as " << op.getB().getType()
+           << ", but got " << op.getA().getType();
   GemmEmitter emitter(e, op, arguments, *plan);
   if (mlir::failed(emitter.emit()))
     return failure();

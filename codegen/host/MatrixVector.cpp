@@ -243,8 +243,9 @@ FailureOr<int64_t> MatrixVectorEmitter::emit() {
   const int64_t rest = plan.strips() - groups * together;
   // Rows are normalised by each workgroup: fewer of them then.
   const int64_t least = plan.normalized ? 4 * bytesOfWorkgroup : bytesOfWorkgroup;
-  int64_t grid = std::clamp<int64_t>(plan.k * plan.n * int64_t(plan.inPairs ? 2 : 4) / least, 1,
-                                     std::max<int64_t>(groups, 1));
+  const int64_t bytes = op.getB().getType().getElementTypeBitWidth() / 8;
+  int64_t grid =
+      std::clamp<int64_t>(plan.k * plan.n * bytes / least, 1, std::max<int64_t>(groups, 1));
   const int64_t perWorkgroup = (groups + grid - 1) / grid;
   grid = perWorkgroup ? (groups + perWorkgroup - 1) / perWorkgroup : 1;
   Value first = e.mulIndex(arguments.workgroup, perWorkgroup);

@@ -4,6 +4,8 @@
 #include "codegen/host/PairGemm.h"
 #include "codegen/host/Vectors.h"
 #include "dialect/kernel/Shapes.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 
@@ -97,6 +99,56 @@ static void copyPairs(Emit &e, const Panel &panel, bool transposed) {
   }
 }
 
+// `body(k, entries)` for the vectors of B from column j on, one for each k.
+static void forEachVector(Emit &e, const Panel &panel, bool transposed, int64_t j,
+                          function_ref<void(Value, Value)> body) {
+  if (transposed) {
+    e.columns(panel.depth, [&](Value k, int64_t depths) {
+      SmallVector<Value> square = loadSquare(e, panel, k, depths, j);
+      for (int64_t i = 0; i < depths; ++i)
+        body(e.addIndex(k, i), square[i]);
+    });
+    return;
+  }
+  int64_t columns = panel.columns(e, j);
+  e.loop(e.index(0), e.index(panel.depth), 1, [&](Value k) {
+    Value at = e.addIndex(panel.begin, j);
+    body(k, columns ? e.load(panel.source, {k, at}, columns) : e.splat(0));
+  });
+}
+
+// Whole numbers of each column's scale, and the scales.
+static void quantize(Emit &e, const Panel &panel, bool transposed, Value scales) {
+  constexpr float most = 127;
+  Value largest = e.scratch({e.lanes}), bad = e.scratch({e.lanes}), first = e.index(0);
+  auto absolute = [&](Value x) -> Value { return math::AbsFOp::create(e.b, e.loc, x); };
+  for (int64_t j = 0; j < panel.width; j += e.lanes) {
+    e.store(e.splat(0), largest, first);
+    e.store(e.splat(0), bad, first);
+    forEachVector(e, panel, transposed, j, [&](Value, Value x) {
+      e.store(e.max(absolute(x), e.load(largest, first)), largest, first);
+      // Zero, and no number after an entry that is not finite.
+      e.store(e.fma(x, e.splat(0), e.load(bad, first)), bad, first);
+    });
+    Value scale = e.div(e.load(largest, first), e.splat(most));
+    if (int64_t columns = panel.columns(e, j))
+      e.store(e.add(scale, e.load(bad, first)), scales, e.addIndex(panel.begin, j), columns);
+    Value isZero = e.compare(arith::CmpFPredicate::OLE, scale, e.splat(0));
+    Value divisor = e.select(isZero, e.splat(1), scale);
+    forEachVector(e, panel, transposed, j, [&](Value k, Value x) {
+      Value whole = math::RoundEvenOp::create(e.b, e.loc, e.div(x, divisor));
+      // What is not a number is in range too: the scale says that it is none.
+      Value atMost = e.select(e.compare(arith::CmpFPredicate::OLT, whole, e.splat(most)), whole,
+                              e.splat(most));
+      Value number = arith::FPToSIOp::create(e.b, e.loc, e.vector(e.b.getI32Type()),
+                                             e.max(atMost, e.splat(-most)));
+      Value byte = arith::TruncIOp::create(e.b, e.loc, e.vector(e.b.getI8Type()), number);
+      Value place = e.addIndex(e.addIndex(panel.offset, e.mulIndex(k, panel.width)), j);
+      vector::StoreOp::create(e.b, e.loc, byte, panel.result, place);
+    });
+  }
+}
+
 FailureOr<int64_t> emitPack(OpBuilder &builder, kernel::PackOp op, const KernelArguments &arguments,
                             const HostTarget &target) {
   Emit e(builder, op.getLoc(), target);
@@ -104,9 +156,11 @@ FailureOr<int64_t> emitPack(OpBuilder &builder, kernel::PackOp op, const KernelA
   bool transposed = op.getTransposed(), inPairs = shape.size() == 4;
   ArrayRef<int64_t> input = kernel::shapeOf(op.getInput().getType());
   int64_t panels = shape[0], depth = input[transposed ? 1 : 0], width = shape[2];
-  if (inPairs && width % e.lanes != 0)
+  bool quantized = bool(op.getScales());
+  if ((inPairs || quantized) && width % e.lanes != 0)
     return op.emitOpError("expected panels of a multiple of ")
-           << e.lanes << " columns of bf16, but got " << op.getResult().getType();
+           << e.lanes << " columns of " << op.getResult().getType().getElementType() << ", but got "
+           << op.getResult().getType();
   int64_t n = input[transposed ? 0 : 1];
   Panel panel;
   panel.source = arguments.operands[0];
@@ -118,6 +172,8 @@ FailureOr<int64_t> emitPack(OpBuilder &builder, kernel::PackOp op, const KernelA
   panel.width = width;
   auto pack = [&](int64_t active) {
     panel.active = active;
+    if (quantized)
+      return quantize(e, panel, transposed, arguments.results[1]);
     if (inPairs)
       return copyPairs(e, panel, transposed);
     transposed ? copyTransposed(e, panel) : copyRows(e, panel);

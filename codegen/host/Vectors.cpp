@@ -171,9 +171,19 @@ static Type elementOf(Value memref) { return cast<MemRefType>(memref.getType()).
 
 static bool isNarrow(Value memref) { return elementOf(memref).isInteger(16); }
 
+// What was loaded, as kernels compute with it.
+static Value computed(Emit &e, Value loaded, Value memref) {
+  if (isNarrow(memref))
+    return e.widen(loaded);
+  if (!elementOf(memref).isInteger(8))
+    return loaded;
+  Value whole = arith::ExtSIOp::create(e.b, e.loc, e.vector(e.b.getI32Type()), loaded);
+  return arith::SIToFPOp::create(e.b, e.loc, e.floats(), whole);
+}
+
 Value Emit::load(Value memref, ValueRange indices) {
   Value loaded = vector::LoadOp::create(b, loc, vector(elementOf(memref)), memref, indices);
-  return isNarrow(memref) ? widen(loaded) : loaded;
+  return computed(*this, loaded, memref);
 }
 
 Value Emit::load(Value memref, ValueRange indices, int64_t active, float fill) {
@@ -187,7 +197,7 @@ Value Emit::load(Value memref, ValueRange indices, int64_t active, float fill) {
     rest = b.getIntegerAttr(element, int64_t(fill));
   Value loaded = vector::MaskedLoadOp::create(b, loc, vector(element), memref, indices,
                                               mask(active), splatOf(rest, element));
-  return isNarrow(memref) ? widen(loaded) : loaded;
+  return computed(*this, loaded, memref);
 }
 
 Value Emit::loadScalar(Value memref, ValueRange indices) {

@@ -85,7 +85,7 @@ public:
   mlir::Value widen(mlir::Value x);
 
   // Memory. `active` < lanes: a tail; its other lanes read as `fill` and are not written. Entries
-  // of bf16 are read and written as f32.
+  // of bf16 are read and written as f32, and vectors of i8 read so.
   mlir::Value load(mlir::Value memref, mlir::ValueRange indices);
   mlir::Value load(mlir::Value memref, mlir::ValueRange indices, int64_t active, float fill = 0);
   mlir::Value loadScalar(mlir::Value memref, mlir::ValueRange indices);

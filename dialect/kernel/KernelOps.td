@@ -41,6 +41,9 @@ class Kernel_RegionOp<string mnemonic, list<Trait> traits = []> : Kernel_Op<mnem
 // A tensor of f32, or one that is stored in the type in which all its readers round its entries.
 def StoredTensor : ModelTensorOf<[BF16, F32, F64]>;
 
+// Panels: also weights that are read as f32, stored in fewer bytes.
+def PanelTensor : ModelTensorOf<[BF16, F32, F64, I8]>;
+
 def KernelYieldOp : Op<Kernel_Dialect, "yield", [Pure, Terminator]> {
   let summary = "the entries that a region computes";
   let arguments = (ins Variadic<AnyType>:$values);
@@ -51,7 +54,7 @@ def GemmOp : Kernel_RegionOp<"gemm", [AttrSizedOperandSegments]> {
   let summary = "matrix product with a fused prologue and epilogue";
   let description = [{
     C[m, n] = Σ_k A[m, k] B[k, n], summed in an order that depends on the shape alone, then the epilogue. A is `[…, K]` read by rows, or with `transpose_a` a matrix `[…, M]` read by columns (weight gradients).
-    B is `[…, N]` by rows, or with `packed` what `kernel.pack` made. `n` is N. With `operands bf16` the entries of A (after its normalisation) and B are rounded to bf16 before they are multiplied. With `scale` and `shift` A's rows are layer-normalised first; with `store_normalized` the normalised rows are the last result.
+    B is `[…, N]` by rows, or with `packed` what `kernel.pack` made: pairs of bf16 with `operands bf16`, else panels of f32, or of bf16 or i8, whose entries are taken as f32 (the epilogue multiplies by the scales of i8). `n` is N. With `operands bf16` the entries of A (after its normalisation) and B are rounded to bf16 before they are multiplied. With `scale` and `shift` A's rows are layer-normalised first; with `store_normalized` the normalised rows are the last result.
     The epilogue's first block argument is C's entry.
 
     ```mlir
@@ -62,7 +65,7 @@ def GemmOp : Kernel_RegionOp<"gemm", [AttrSizedOperandSegments]> {
     }
     ```
   }];
-  let arguments = (ins StoredTensor:$a, StoredTensor:$b, Optional<FloatTensor>:$scale, Optional<FloatTensor>:$shift, Variadic<AnyModelTensor>:$extras,
+  let arguments = (ins StoredTensor:$a, PanelTensor:$b, Optional<FloatTensor>:$scale, Optional<FloatTensor>:$shift, Variadic<AnyModelTensor>:$extras,
     I64Attr:$n, UnitAttr:$transpose_a, UnitAttr:$packed, UnitAttr:$store_normalized, DefaultValuedAttr<F64Attr, "1e-5">:$epsilon,
     DefaultValuedAttr<DenseI32ArrayAttr, "{}">:$indexing, OptionalAttr<FlatSymbolRefAttr>:$accumulate, OptionalAttr<TypeAttrOf<BF16>>:$operand_type);
   let results = (outs Variadic<StoredTensor>:$results);
@@ -77,10 +80,15 @@ def PackOp : Kernel_Op<"pack"> {
   let summary = "a matrix in panels, as gemm reads its B";
   let description = [{
     Panel p holds columns p·w … (p+1)·w − 1 of B, w being the result's last dimension: result[p, k, j] = B[k, p·w + j], zero beyond N. The operand is B `[K,N]`, or with `transposed` its transpose `[N,K]` (a linear layer's weight).
-    A result of bf16 has the entries of two consecutive k side by side: result[p, k/2, j, k mod 2], `[P, ⌈K/2⌉, w, 2]`.
+    A result `[P, ⌈K/2⌉, w, 2]` of bf16 has the entries of two consecutive k side by side: result[p, k/2, j, k mod 2]. In a result `[P, K, w]` of bf16 they are rounded. In one of i8 they are whole numbers of
+    a scale that a column has to itself, `scales[N]`: s_n = max_k |B[k, n]| / 127, and B[k, n] / s_n rounded to the nearest, ties to even (0 where s_n is 0). The scale of a column with an entry that is not finite is not a number.
+
+    ```mlir
+    %q, %s = kernel.pack %w transposed : (tensor<256x128xf32>) -> (tensor<8x128x32xi8>, tensor<256xf32>)
+    ```
   }];
   let arguments = (ins FloatTensor:$input, UnitAttr:$transposed);
-  let results = (outs StoredTensor:$result);
+  let results = (outs PanelTensor:$result, Optional<FloatTensor>:$scales);
   let assemblyFormat = "$input (`transposed` $transposed^)? attr-dict `:` functional-type(operands, results)";
 }
 

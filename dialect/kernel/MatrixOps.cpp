@@ -20,15 +20,21 @@ LogicalResult PackOp::verify() {
   if (failed(verifyStorage(*this)))
     return failure();
   ArrayRef<int64_t> input = shapeOf(getInput().getType()), result = shapeOf(getResult().getType());
-  bool inPairs = getResult().getType().getElementType().isBF16();
-  if (input.size() != 2 || result.size() != (inPairs ? 4 : 3))
-    return emitOpError("expected a matrix and panels ")
-           << (inPairs ? "[P, ⌈K/2⌉, w, 2]" : "[P, K, w]") << ", but got " << getInput().getType()
+  Type element = getResult().getType().getElementType();
+  bool maybePairs = element.isBF16();
+  if (input.size() != 2 || (result.size() != 3 && !(maybePairs && result.size() == 4)))
+    return emitOpError("expected a matrix and panels [P, K, w]")
+           << (maybePairs ? " or [P, ⌈K/2⌉, w, 2]" : "") << ", but got " << getInput().getType()
            << " and " << getResult().getType();
   int64_t depth = getTransposed() ? input[1] : input[0];
   int64_t width = getTransposed() ? input[0] : input[1];
   if (result[2] < 1)
     return emitOpError("expected panels of at least one column");
+  if (element.isInteger(8) != bool(getScales()))
+    return emitOpError("expected scales with a result of i8 alone, but got ")
+           << getResult().getType() << (getScales() ? " with them" : " without them");
+  if (getScales() && failed(verifyShape(*this, "the scales", getScales().getType(), {width})))
+    return failure();
   return verifyPanels(*this, "the result", getResult().getType(), depth, width);
 }
 
@@ -56,10 +62,12 @@ LogicalResult GemmOp::verify() {
   int64_t rows = getTransposeA() ? widthOf(a) : rowsOf(a);
   int64_t depth = getTransposeA() ? rowsOf(a) : widthOf(a);
   int64_t n = int64_t(getN());
-  if (getPacked() &&
-      bool(getOperandType()) != !cast<ShapedType>(getB().getType()).getElementType().isF32())
+  Type element = cast<ShapedType>(getB().getType()).getElementType();
+  if (getPacked() && getOperandType() && element != *getOperandType())
     return emitOpError("expected packed b of the type that the operands are rounded to, but got ")
            << getB().getType();
+  if (!getPacked() && element.isInteger(8))
+    return emitOpError("expected b of i8 to be packed, but got ") << getB().getType();
   if (n < 1)
     return emitOpError("expected n of at least 1, but got ") << n;
   if (failed(verifyB(*this, depth, n)))

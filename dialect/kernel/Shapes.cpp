@@ -49,7 +49,9 @@ LogicalResult verifyStorage(Operation *op) {
     return diagnostic << ", but got " << type;
   };
   for (OpOperand &operand : op->getOpOperands())
-    if (failed(verify(operand.get().getType(), narrowTypeOf(operand))))
+    if (failed(verify(operand.get().getType(), isStoredWeight(operand)
+                                                   ? BFloat16Type::get(op->getContext())
+                                                   : narrowTypeOf(operand))))
       return failure();
   for (OpResult result : op->getResults())
     if (failed(verify(result.getType(),

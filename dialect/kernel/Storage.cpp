@@ -21,6 +21,11 @@ Type narrowTypeOf(OpOperand &operand) {
   return {};
 }
 
+bool isStoredWeight(OpOperand &operand) {
+  auto gemm = dyn_cast<GemmOp>(operand.getOwner());
+  return gemm && operand.getOperandNumber() == 1 && gemm.getPacked() && !gemm.getOperandType();
+}
+
 bool mayBeNarrow(OpResult result) {
   Operation *op = result.getOwner();
   if (isa<MapOp>(op))

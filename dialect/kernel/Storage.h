@@ -11,6 +11,9 @@ namespace memformer::kernel {
 /// may be stored in it; null where it reads f32.
 mlir::Type narrowTypeOf(mlir::OpOperand &operand);
 
+/// Whether an operand is a packed weight that its kernel reads as f32, of whatever type it is.
+bool isStoredWeight(mlir::OpOperand &operand);
+
 /// Whether a kernel writes each entry of a result once and never reads it back, so that it may be
 /// rounded as it is written.
 bool mayBeNarrow(mlir::OpResult result);

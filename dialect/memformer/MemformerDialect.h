@@ -27,6 +27,9 @@ namespace memformer {
 
 /// Of a model's module: the type in which matrix products multiply, f32 (where absent) or bf16.
 inline constexpr llvm::StringLiteral precisionAttribute = "memformer.precision";
+/// The type in which the weights lie that a position of a stream reads, f32, bf16 or i8; absent:
+/// that in which products multiply.
+inline constexpr llvm::StringLiteral generationWeightsAttribute = "memformer.generation_weights";
 
 } // namespace memformer
 

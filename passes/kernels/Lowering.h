@@ -20,6 +20,10 @@ struct LoweringOptions {
   int64_t rowBlock = 16;
   /// The type to which products round their operands; null: they multiply f32.
   mlir::TypeAttr operandType;
+  /// The type in which a position of a stream reads its weights, and the rows of the products that
+  /// do so, at most; null: as all products.
+  mlir::Type generationWeights;
+  int64_t fewRows = 0;
 };
 
 /// Replaces the ops of a function by kernels, in program order.
@@ -44,6 +48,8 @@ private:
   void lowerConstant(mlir::arith::ConstantOp op, mlir::DenseElementsAttr value);
   void lowerAccumulate(AccumulateOp op);
   void lowerLinear(LinearOp op);
+  /// The type of the panels of a linear layer's weight; null: that of its operands.
+  mlir::Type storedWeight(LinearOp op);
   void lowerWeightGradient(WeightGradientOp op);
   void lowerSumLeading(SumLeadingOp op);
   void lowerEmbedding(EmbeddingOp op);

@@ -2,12 +2,19 @@
 
 #include "passes/kernels/Lowering.h"
 
+#include "dialect/memformer/Shapes.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "passes/schedule/Roles.h"
 
 using namespace mlir;
 using namespace memformer;
 
 static RankedTensorType typeOf(Value value) { return cast<RankedTensorType>(value.getType()); }
+
+Type KernelLowering::storedWeight(LinearOp op) {
+  bool few = rows(op.getResult()) <= options.fewRows;
+  return few && function.getName() == function::step ? options.generationWeights : Type();
+}
 
 void KernelLowering::lowerLinear(LinearOp op) {
   // W is [out, in], the transpose of B [K, N], or with `transposed` B itself.
@@ -15,27 +22,38 @@ void KernelLowering::lowerLinear(LinearOp op) {
   int64_t n = op.getTransposed() ? weight[1] : weight[0];
   int64_t depth = op.getTransposed() ? weight[0] : weight[1];
   int64_t panels = (n + options.panelWidth - 1) / options.panelWidth;
-  auto packed = RankedTensorType::get({panels, depth, options.panelWidth}, builder.getF32Type());
-  if (options.operandType) // pairs of rows side by side
+  Type stored = storedWeight(op);
+  auto packed = RankedTensorType::get({panels, depth, options.panelWidth},
+                                      stored ? stored : Type(builder.getF32Type()));
+  TypeAttr operandType = stored ? TypeAttr() : options.operandType;
+  if (operandType) // pairs of rows side by side
     packed = RankedTensorType::get({panels, (depth + 1) / 2, options.panelWidth, 2},
-                                   options.operandType.getValue());
-  Value b = kernel::PackOp::create(builder, location, packed, op.getWeight(), !op.getTransposed());
+                                   operandType.getValue());
+  Type scales = RankedTensorType::get({n}, builder.getF32Type());
+  auto pack = kernel::PackOp::create(builder, location, packed,
+                                     stored && stored.isInteger() ? scales : Type(), op.getWeight(),
+                                     !op.getTransposed());
 
+  // A column's scale, where there is one, comes before its bias.
   SmallVector<Value> extras;
-  SmallVector<int32_t> indexing;
-  if (Value bias = op.getBias()) {
-    extras.push_back(bias);
-    indexing.push_back(int32_t(OperandIndexing::Trailing));
-  }
-  auto gemm = kernel::GemmOp::create(builder, location, op->getResultTypes(), op.getInput(), b,
-                                     Value(), Value(), extras, uint64_t(n), /*transpose_a=*/false,
+  for (Value extra : {Value(pack.getScales()), Value(op.getBias())})
+    if (extra)
+      extras.push_back(extra);
+  SmallVector<int32_t> indexing(extras.size(), int32_t(OperandIndexing::Trailing));
+  auto gemm = kernel::GemmOp::create(builder, location, op->getResultTypes(), op.getInput(),
+                                     pack.getResult(), Value(), Value(), extras, uint64_t(n),
+                                     /*transpose_a=*/false,
                                      /*packed=*/true, /*store_normalized=*/false, APFloat(1e-5),
-                                     indexing, FlatSymbolRefAttr(), options.operandType);
+                                     indexing, FlatSymbolRefAttr(), operandType);
   SmallVector<Type> extraTypes(extras.size(), builder.getF32Type());
   buildEpilogue(gemm.getEpilogue(), extraTypes, [&](OpBuilder &builder, Block &block) -> Value {
-    if (extras.empty())
-      return block.getArgument(0);
-    return arith::AddFOp::create(builder, location, block.getArgument(0), block.getArgument(1));
+    Value entry = block.getArgument(0);
+    if (pack.getScales())
+      entry = arith::MulFOp::create(builder, location, entry, block.getArgument(1));
+    if (op.getBias())
+      entry = arith::AddFOp::create(builder, location, entry,
+                                    block.getArgument(unsigned(extras.size())));
+    return entry;
   });
   replace(op, gemm.getResults());
 }

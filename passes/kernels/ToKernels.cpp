@@ -35,6 +35,19 @@ struct ToKernelsPass : memformer::impl::ToKernelsPassBase<ToKernelsPass> {
            << precisionAttribute << " to be f32 or bf16, but got " << precision;
   }
 
+  // What the module says of them; null where it says nothing.
+  FailureOr<Type> getGenerationWeights() {
+    Attribute weights = getOperation()->getAttr(generationWeightsAttribute);
+    if (!weights)
+      return Type();
+    if (auto type = dyn_cast<TypeAttr>(weights))
+      if (Type value = type.getValue();
+          value.isF32() || value.isBF16() || value.isSignlessInteger(8))
+        return value;
+    return getOperation().emitError("expected ")
+           << generationWeightsAttribute << " to be f32, bf16 or i8, but got " << weights;
+  }
+
   void runOnOperation() override {
     if (panelWidth < 1 || rowBlock < 1) {
       getOperation().emitError("expected panel-width and row-block of at least 1, but got ")
@@ -42,9 +55,10 @@ struct ToKernelsPass : memformer::impl::ToKernelsPassBase<ToKernelsPass> {
       return signalPassFailure();
     }
     FailureOr<TypeAttr> operandType = getOperandType();
-    if (failed(operandType))
+    FailureOr<Type> generationWeights = getGenerationWeights();
+    if (failed(operandType) || failed(generationWeights))
       return signalPassFailure();
-    LoweringOptions options{panelWidth, rowBlock, *operandType};
+    LoweringOptions options{panelWidth, rowBlock, *operandType, *generationWeights, fewRows};
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       if (function.isExternal() || !function.getBody().hasOneBlock()) {
         function.emitOpError("expected a body of one block");

@@ -29,7 +29,7 @@ std::string Tensor::type() const {
   std::string text = "tensor<";
   for (int64_t extent : shape)
     text += std::to_string(extent) + "x";
-  return text + (integer ? "i32>" : narrow ? "bf16>" : "f32>");
+  return text + (byte ? "i8>" : integer ? "i32>" : narrow ? "bf16>" : "f32>");
 }
 
 Tensor zeros(std::vector<int64_t> shape, bool integer) {
@@ -137,13 +137,17 @@ namespace {
 class Buffer {
 public:
   explicit Buffer(const Tensor &tensor)
-      : bytes(size_t(tensor.entries()) * (tensor.narrow ? 2 : 4)) {
+      : bytes(size_t(tensor.entries()) * (tensor.byte     ? 1
+                                          : tensor.narrow ? 2
+                                                          : 4)) {
     size_t rounded = (bytes + 63) / 64 * 64;
     memory.reset(static_cast<uint8_t *>(std::aligned_alloc(64, rounded + 2 * guard)));
     std::memset(memory.get(), 0xa5, rounded + 2 * guard);
     const void *from =
         tensor.integer ? static_cast<const void *>(tensor.ints.data()) : tensor.floats.data();
-    if (tensor.narrow)
+    if (tensor.byte)
+      std::copy(tensor.ints.begin(), tensor.ints.end(), static_cast<int8_t *>(data()));
+    else if (tensor.narrow)
       for (size_t i = 0; i < tensor.floats.size(); ++i)
         std::memcpy(half(i), reinterpret_cast<const uint8_t *>(&tensor.floats[i]) + 2, 2);
     else if (bytes)
@@ -159,7 +163,9 @@ public:
   Tensor read(const Tensor &like) const {
     Tensor tensor = like;
     void *to = like.integer ? static_cast<void *>(tensor.ints.data()) : tensor.floats.data();
-    if (like.narrow)
+    if (like.byte)
+      std::copy_n(static_cast<const int8_t *>(data()), bytes, tensor.ints.begin());
+    else if (like.narrow)
       for (size_t i = 0; i < tensor.floats.size(); ++i) {
         tensor.floats[i] = 0;
         std::memcpy(reinterpret_cast<uint8_t *>(&tensor.floats[i]) + 2, half(i), 2);

@@ -14,12 +14,14 @@
 
 namespace memformer::testing {
 
-/// A dense tensor of f32, or of i32 where `integer`, or of bf16 where `narrow` (`floats` then has
-/// entries of that precision).
+/// A dense tensor of f32, or of i32 where `integer` (i8 where `byte` too), or of bf16 where
+/// `narrow`
+/// (`floats` then has entries of that precision).
 struct Tensor {
   std::vector<int64_t> shape;
   bool integer = false;
   bool narrow = false;
+  bool byte = false;
   std::vector<float> floats;
   std::vector<int32_t> ints;
 

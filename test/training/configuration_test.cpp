@@ -40,6 +40,18 @@ TEST(Configuration, ModelAndDefaults) {
   EXPECT_EQ(configuration->text, model);
 }
 
+TEST(Configuration, WeightsOfGenerationAreThoseOfProducts) {
+  for (auto [more, precision, weights] :
+       {std::tuple{"", "f32", "f32"}, std::tuple{"precision = \"bf16\"\n", "bf16", "bf16"},
+        std::tuple{"generation_weights = \"int8\"\n", "f32", "int8"},
+        std::tuple{"precision = \"bf16\"\ngeneration_weights = \"f32\"\n", "bf16", "f32"}}) {
+    auto configuration = parseConfiguration(with(more), "m.toml");
+    ASSERT_TRUE(configuration) << configuration.error().message;
+    EXPECT_EQ(configuration->model.precision, precision);
+    EXPECT_EQ(configuration->model.generationWeights, weights);
+  }
+}
+
 TEST(Configuration, EveryKindOfValue) {
   auto configuration = parseConfiguration(with(R"(activation = "relu"
 norm = "post"

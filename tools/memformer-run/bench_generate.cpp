@@ -3,6 +3,8 @@
 
 #include "runtime/generation/generator.h"
 #include "runtime/generation/sampling.h"
+#include "runtime/training/checkpoint.h"
+#include "tools/memformer-run/logit_error.h"
 
 #include <algorithm>
 #include <chrono>
@@ -75,6 +77,11 @@ Result<int> benchGeneration(ModelRequest request, unsigned threads, int64_t segm
     return std::unexpected(session.error());
   const Manifest &manifest = (*session)->manifest();
   (*session)->initializeParameters(1);
+  if (!model->weights.empty())
+    MEMFORMER_TRY(loadWeights(**session, model->weights));
+  auto error = measureLogitError(**session);
+  if (!error)
+    return withContext(error, request.path);
   auto generator = Generator::create(**session, 0);
   if (!generator)
     return withContext(generator, request.path);
@@ -114,6 +121,12 @@ Result<int> benchGeneration(ModelRequest request, unsigned threads, int64_t segm
       {"compile_seconds", model->compileSeconds},
       {"cached", model->cached},
       {"memory", memoryJson(manifest, 1)}};
+  if (*error)
+    json["logits"] = {{"positions", (*error)->positions},
+                      {"largest", (*error)->largest},
+                      {"largest_difference", (*error)->difference},
+                      {"mean_divergence", (*error)->meanDivergence},
+                      {"largest_divergence", (*error)->largestDivergence}};
   if (profiled) {
     std::vector<KernelTime> kernelTimes(manifest.kernels.size());
     (*session)->setProfile(kernelTimes);
@@ -133,6 +146,12 @@ Result<int> benchGeneration(ModelRequest request, unsigned threads, int64_t segm
   fmt::print("position  {:.2f} us, {:.2f} MB read and written, {:.1f} GB/s\n", token * 1e6,
              double(bytes) * 1e-6, double(bytes) / token * 1e-9);
   fmt::print("segment   {:.2f} us until its first token\n", median.first * 1e6);
+  if (*error)
+    fmt::print(
+        "logits    within {:.3g} of those of whole segments, whose largest is {:.3g}; divergence "
+        "{:.3g} nats, at most {:.3g}, at {} positions\n",
+        (*error)->difference, (*error)->largest, (*error)->meanDivergence,
+        (*error)->largestDivergence, (*error)->positions);
   fmt::print("memory    {}\n", printBytes(manifest.memoryReport(1).total));
   fmt::print("compiled  in {:.3f} s{}\n", model->compileSeconds, model->cached ? " (cached)" : "");
   if (profiled)

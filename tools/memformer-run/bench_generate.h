@@ -9,8 +9,8 @@
 namespace memformer {
 
 /// Times the generation of whole segments, each with its beginning, `repeat` times at least and for
-/// at least so many seconds; a step is `segments` of them. Weights are drawn; the likeliest token
-/// is taken.
+/// at least so many seconds; a step is `segments` of them. Weights are a run's, or drawn; the
+/// likeliest token is taken. Before that compares logits (logit_error.h).
 Result<int> benchGeneration(ModelRequest request, unsigned threads, int64_t segments,
                             int64_t repeat, double seconds, bool json, bool profile);
 

@@ -160,10 +160,68 @@ func.func @panels_of_another_type(%a: tensor<3x4xf32>, %b: tensor<1x4x16xf32>) -
 }
 
 // -----
-func.func @panels_without_pairs(%b: tensor<4x6xf32>) -> tensor<1x4x16xbf16> {
-  // expected-error @below {{expected a matrix and panels [P, ⌈K/2⌉, w, 2], but got 'tensor<4x6xf32>' and 'tensor<1x4x16xbf16>'}}
-  %p = kernel.pack %b : (tensor<4x6xf32>) -> tensor<1x4x16xbf16>
-  return %p : tensor<1x4x16xbf16>
+func.func @panels_of_another_rank(%b: tensor<4x6xf32>) -> tensor<4x16xbf16> {
+  // expected-error @below {{expected a matrix and panels [P, K, w] or [P, ⌈K/2⌉, w, 2], but got 'tensor<4x6xf32>' and 'tensor<4x16xbf16>'}}
+  %p = kernel.pack %b : (tensor<4x6xf32>) -> tensor<4x16xbf16>
+  return %p : tensor<4x16xbf16>
+}
+
+// -----
+func.func @pairs_of_f32(%b: tensor<4x6xf32>) -> tensor<1x2x16x2xf32> {
+  // expected-error @below {{expected a matrix and panels [P, K, w], but got 'tensor<4x6xf32>' and 'tensor<1x2x16x2xf32>'}}
+  %p = kernel.pack %b : (tensor<4x6xf32>) -> tensor<1x2x16x2xf32>
+  return %p : tensor<1x2x16x2xf32>
+}
+
+// -----
+func.func @bytes_without_scales(%b: tensor<4x6xf32>) -> tensor<1x4x16xi8> {
+  // expected-error @below {{expected scales with a result of i8 alone, but got 'tensor<1x4x16xi8>' without them}}
+  %p = kernel.pack %b : (tensor<4x6xf32>) -> tensor<1x4x16xi8>
+  return %p : tensor<1x4x16xi8>
+}
+
+// -----
+func.func @scales_of_f32(%b: tensor<4x6xf32>) -> tensor<1x4x16xf32> {
+  // expected-error @below {{expected scales with a result of i8 alone, but got 'tensor<1x4x16xf32>' with them}}
+  %p, %s = kernel.pack %b : (tensor<4x6xf32>) -> (tensor<1x4x16xf32>, tensor<6xf32>)
+  return %p : tensor<1x4x16xf32>
+}
+
+// -----
+func.func @scales_of_rows(%b: tensor<4x6xf32>) -> tensor<1x4x16xi8> {
+  // expected-error @below {{expected the scales to have the shape [6], but got [4]}}
+  %p, %s = kernel.pack %b : (tensor<4x6xf32>) -> (tensor<1x4x16xi8>, tensor<4xf32>)
+  return %p : tensor<1x4x16xi8>
+}
+
+// -----
+func.func @bytes_by_rows(%a: tensor<1x4xf32>, %b: tensor<4x6xi8>) -> tensor<1x6xf32> {
+  // expected-error @below {{expected b of i8 to be packed, but got 'tensor<4x6xi8>'}}
+  %c = kernel.gemm %a, %b n 6 : (tensor<1x4xf32>, tensor<4x6xi8>) -> tensor<1x6xf32> {
+  ^bb0(%x: f32, %i: i32):
+    kernel.yield %x : f32
+  }
+  return %c : tensor<1x6xf32>
+}
+
+// -----
+func.func @rows_of_bf16(%a: tensor<1x4xf32>, %b: tensor<4x6xbf16>) -> tensor<1x6xf32> {
+  // expected-error @below {{expected a tensor of f32, but got 'tensor<4x6xbf16>'}}
+  %c = kernel.gemm %a, %b n 6 : (tensor<1x4xf32>, tensor<4x6xbf16>) -> tensor<1x6xf32> {
+  ^bb0(%x: f32, %i: i32):
+    kernel.yield %x : f32
+  }
+  return %c : tensor<1x6xf32>
+}
+
+// -----
+func.func @bytes_that_are_rounded(%a: tensor<1x4xf32>, %b: tensor<1x4x16xi8>) -> tensor<1x6xf32> {
+  // expected-error @below {{expected packed b of the type that the operands are rounded to, but got 'tensor<1x4x16xi8>'}}
+  %c = kernel.gemm %a, %b n 6 packed operands bf16 : (tensor<1x4xf32>, tensor<1x4x16xi8>) -> tensor<1x6xf32> {
+  ^bb0(%x: f32, %i: i32):
+    kernel.yield %x : f32
+  }
+  return %c : tensor<1x6xf32>
 }
 
 // -----

@@ -112,6 +112,27 @@ func.func @step(%q: tensor<2x1x4xf32>, %c: tensor<2x5x4xf32>, %p: tensor<i32>) -
   return %o : tensor<2x1x4xf32>
 }
 
+// Weights that are read as f32, of whatever type they are stored in.
+// CHECK-LABEL: func.func @stored_weights(
+func.func @stored_weights(%a: tensor<1x5xf32>, %w: tensor<6x5xf32>) -> (tensor<1x6xf32>, tensor<1x6xf32>) {
+  // CHECK: %[[Q:.*]], %[[S:.*]] = kernel.pack %{{.*}} transposed : (tensor<6x5xf32>) -> (tensor<1x5x16xi8>, tensor<6xf32>)
+  %q, %s = kernel.pack %w transposed : (tensor<6x5xf32>) -> (tensor<1x5x16xi8>, tensor<6xf32>)
+  // CHECK: kernel.gemm %{{.*}}, %[[Q]] extras(%[[S]] trailing) n 6 packed : (tensor<1x5xf32>, tensor<1x5x16xi8>, tensor<6xf32>) -> tensor<1x6xf32> {
+  %c = kernel.gemm %a, %q extras(%s trailing) n 6 packed : (tensor<1x5xf32>, tensor<1x5x16xi8>, tensor<6xf32>) -> tensor<1x6xf32> {
+  ^bb0(%x: f32, %scale: f32, %i: i32):
+    %y = arith.mulf %x, %scale : f32
+    kernel.yield %y : f32
+  }
+  // CHECK: %[[H:.*]] = kernel.pack %{{.*}} transposed : (tensor<6x5xf32>) -> tensor<1x5x16xbf16>
+  %h = kernel.pack %w transposed : (tensor<6x5xf32>) -> tensor<1x5x16xbf16>
+  // CHECK: kernel.gemm %{{.*}}, %[[H]] n 6 packed : (tensor<1x5xf32>, tensor<1x5x16xbf16>) -> tensor<1x6xf32> {
+  %d = kernel.gemm %a, %h n 6 packed : (tensor<1x5xf32>, tensor<1x5x16xbf16>) -> tensor<1x6xf32> {
+  ^bb0(%x: f32, %i: i32):
+    kernel.yield %x : f32
+  }
+  return %c, %d : tensor<1x6xf32>, tensor<1x6xf32>
+}
+
 // What is rounded, and what is stored so.
 // CHECK-LABEL: func.func @pairs(
 func.func @pairs(%a: tensor<3x5xf32>, %w: tensor<6x5xf32>, %v: tensor<5xf32>) -> tensor<6xf32> {

@@ -29,3 +29,8 @@ func.func private @external(tensor<2xf32>)
 // expected-error@+1 {{expected memformer.precision to be f32 or bf16, but got f16}}
 module attributes {memformer.precision = f16} {
 }
+
+// -----
+// expected-error@+1 {{expected memformer.generation_weights to be f32, bf16 or i8, but got i16}}
+module attributes {memformer.generation_weights = i16} {
+}
