@@ -24,7 +24,8 @@ void memformer::buildSchedulePipeline(OpPassManager &manager, const ScheduleOpti
 }
 
 void memformer::buildKernelPipeline(OpPassManager &manager, const KernelOptions &options) {
-  manager.addPass(createToKernelsPass(ToKernelsPassOptions{.panelWidth = options.panelWidth, .fewRows = options.fewRows}));
+  manager.addPass(createToKernelsPass(
+      ToKernelsPassOptions{.panelWidth = options.panelWidth, .fewRows = options.fewRows}));
   manager.addPass(createCSEPass());
   manager.addPass(createFusePass(
       FusePassOptions{options.fuseLayerNorm, options.fuseNormalize, options.fewRows}));

@@ -43,21 +43,24 @@ static Buffer bufferOf(const program::KernelArgument &argument, MLIRContext *con
   return buffer;
 }
 
-// Indices are 32 bits wide.
-static LogicalResult checkSizes(Operation *op, ArrayRef<program::KernelArgument> arguments) {
+// Indices are 32 bits wide, and entries two or four bytes.
+static LogicalResult checkTensors(Operation *op, ArrayRef<program::KernelArgument> arguments) {
   constexpr int64_t mostEntries = (int64_t(1) << 32) - (1 << 20);
-  for (const program::KernelArgument &argument : arguments)
+  for (const program::KernelArgument &argument : arguments) {
+    if (bufferOf(argument, op->getContext()).element.isInteger(8))
+      return op->emitError("expected tensors of f32, bf16 or i32 on a GPU, but got one of i8");
     if (argument.bytes / 2 > mostEntries &&
         bufferOf(argument, op->getContext()).entries() > mostEntries)
       return op->emitError("expected tensors of at most ")
              << mostEntries << " entries, but got one of " << argument.bytes << " bytes";
+  }
   return success();
 }
 
 FailureOr<KernelModule> buildKernelModule(program::KernelOp kernel, const GpuTarget &target) {
   Operation *op = kernel.getKernel();
   SmallVector<program::KernelArgument> described = program::argumentsOf(op);
-  if (failed(checkSizes(op, described)))
+  if (failed(checkTensors(op, described)))
     return failure();
   KernelModule result;
   MLIRContext *context = op->getContext();
