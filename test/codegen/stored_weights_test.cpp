@@ -1,5 +1,6 @@
 // Weights that are stored in fewer bytes than they are read as, packed and multiplied.
 
+#include "codegen/EachKernel.h"
 #include "test/codegen/kernel_harness.h"
 
 #include <algorithm>
@@ -89,7 +90,8 @@ TEST(StoredWeights, ArePacked) {
              return Compared{
                  {1, {Entries(expected.panels.ints.begin(), expected.panels.ints.end()), 0}},
                  {2, {Entries(expected.scales.floats.begin(), expected.scales.floats.end()), 0}}};
-           }});
+           }},
+          testedCPUs());
       const Tensor half = narrowed(panelsOf(b));
       check({"pack " + half.type(),
              pack(input, turned, half.type()),
@@ -169,13 +171,26 @@ void checkProduct(const Size &s, bool bytes) {
          operands,
          std::nullopt,
          {c},
-         [&](const std::vector<Tensor> &) { return Compared{{operands.size(), product(exact)}}; }});
+         [&](const std::vector<Tensor> &) { return Compared{{operands.size(), product(exact)}}; }},
+        bytes ? testedCPUs() : testedTargets());
 }
 
 TEST(StoredWeights, AreMultipliedAsF32) {
   for (const Size &size : sizes)
     for (bool bytes : {false, true})
       checkProduct(size, bytes);
+}
+
+TEST(StoredWeights, AreForCPUs) {
+  auto target = memformer::nvptx::GpuTarget::get("sm_80");
+  ASSERT_TRUE(bool(target));
+  std::string text =
+      memformer::textOfKernel(pack(zeros({4, 6}), false, "(tensor<1x4x32xi8>, tensor<6xf32>)"),
+                              {"tensor<4x6xf32>"}, {"tensor<1x4x32xi8>", "tensor<6xf32>"});
+  auto compiled = memformer::nvptx::compileKernel(text, *target);
+  ASSERT_FALSE(bool(compiled));
+  std::string message = llvm::toString(compiled.takeError());
+  EXPECT_NE(message.find("but got one of i8"), std::string::npos) << message;
 }
 
 TEST(StoredWeights, AreForFewRows) {
