@@ -1,0 +1,275 @@
+// The tools on an NVIDIA device, which is emulated: what is computed there, and what is said where
+// it cannot be.
+#include "runtime/file.h"
+#include "test/product/process.h"
+#include "test/product/tensors.h"
+#include "test/training/temporary_folder.h"
+
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <fmt/ranges.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+using namespace memformer;
+using namespace memformer::test;
+
+namespace {
+
+constexpr double tolerance = 1e-4; // of the largest absolute entry
+
+class Cuda : public testing::Test {
+protected:
+  /// Runs a tool with the emulator as the driver; `emulator` are its settings.
+  Outcome run(std::vector<std::string> words, const std::string &emulator = "",
+              const std::vector<std::string> &more = {}) {
+    // The first of a name is the one that counts.
+    std::vector<std::string> variables = more;
+    variables.push_back(std::string("MEMFORMER_CUDA_DRIVER=") + MEMFORMER_EMULATOR_LIBRARY);
+    variables.push_back("MEMFORMER_EMULATOR=" + emulator);
+    return runTool(words, folder.path() / "cache", 0, variables);
+  }
+
+  std::string write(const char *name, const std::string &text) {
+    const std::string path = (folder.path() / name).native();
+    EXPECT_TRUE(writeFileAtomically(path, text));
+    return path;
+  }
+
+  TemporaryFolder folder;
+};
+
+class CudaTrace : public Cuda, public testing::WithParamInterface<std::string> {
+protected:
+  std::filesystem::path caseFile(const char *name) const {
+    return std::filesystem::path(MEMFORMER_CASES) / GetParam() / name;
+  }
+
+  Tensors trace(const std::vector<std::string> &more, const std::string &emulator = "",
+                const std::vector<std::string> &variables = {}) {
+    const std::string out = (folder.path() / "out.safetensors").native();
+    std::vector<std::string> words = {"memformer-run",
+                                      "trace",
+                                      caseFile("model.toml"),
+                                      "--weights",
+                                      caseFile("weights.safetensors"),
+                                      "--tokens",
+                                      caseFile("tokens.safetensors"),
+                                      "--out",
+                                      out};
+    words.insert(words.end(), more.begin(), more.end());
+    std::filesystem::remove(out);
+    Outcome outcome = run(words, emulator, variables);
+    EXPECT_EQ(outcome.status, 0) << outcome.output;
+    auto tensors = readTensors(out);
+    EXPECT_TRUE(tensors.has_value()) << tensors.error().message;
+    return tensors ? *tensors : Tensors();
+  }
+};
+
+// GoogleTest takes no hyphens.
+std::string testName(const testing::TestParamInfo<std::string> &info) {
+  std::string name = info.param;
+  std::erase(name, '-');
+  return name;
+}
+
+TEST_P(CudaTrace, IsWhatIsExpectedUnderEverySchedule) {
+  auto begin = std::chrono::steady_clock::now();
+  auto expected = readTensors(caseFile("expected.safetensors"));
+  ASSERT_TRUE(expected) << expected.error().message;
+  Tensors first;
+  for (const char *schedule : {"mrbp", "checkpoint", "bptt"}) {
+    SCOPED_TRACE(schedule);
+    Tensors found = trace({"--device", "cuda:0", "--schedule", schedule});
+    auto difference = compareToExpected(found, *expected);
+    ASSERT_TRUE(difference) << difference.error().message;
+    EXPECT_LE(difference->relative, tolerance) << difference->tensor;
+    if (first.empty()) {
+      first = found;
+      fmt::print("worst difference {:.1e} of the largest entry, in {}\n", difference->relative,
+                 difference->tensor);
+    }
+    EXPECT_EQ(compareBits(first, found), "");
+  }
+  // Whatever the order of threads and of what is asked for, whatever lies in fresh memory.
+  EXPECT_EQ(compareBits(first, trace({"--device", "cuda"}, "order=random,seed=5,poison=off")), "");
+  EXPECT_EQ(compareBits(first, trace({"--device", "cuda"}, "order=reverse,copies=eager",
+                                     {"MEMFORMER_CUDA_GRAPHS=0"})),
+            "");
+  EXPECT_EQ(compareBits(first, trace({"--device", "cuda", "--replay", "host"}, "streams=lazy")),
+            "");
+  fmt::print("{:.1f} s with three compilations\n",
+             std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, CudaTrace,
+                         testing::Values("base", "no-memory", "odd-shapes", "projected-post-norm",
+                                         "head-one", "tiny"),
+                         testName);
+
+constexpr const char *recall = R"([model]
+vocab = 26
+d_model = 12
+heads = 3
+d_ff = 20
+encoder_layers = 1
+decoder_layers = 1
+segment = 5
+dropout = 0.1
+[memory]
+slots = 2
+[train]
+batch = 3
+horizon = 5
+steps = 6
+checkpoint_every = 3
+evaluate_rollouts = 1
+[data]
+kind = "recall"
+gap = 2
+)";
+
+/// The losses of a run's steps.
+std::vector<double> losses(const std::filesystem::path &run) {
+  auto bytes = readFile(run / "metrics.jsonl");
+  std::vector<double> result;
+  if (!bytes)
+    return result;
+  std::string_view rest(reinterpret_cast<const char *>(bytes->data()), bytes->size());
+  while (!rest.empty()) {
+    const auto line = nlohmann::json::parse(rest.substr(0, rest.find('\n')), nullptr, false);
+    rest.remove_prefix(std::min(rest.size(), rest.find('\n') + 1));
+    if (line.is_object() && line.contains("loss"))
+      result.push_back(line["loss"].get<double>());
+  }
+  return result;
+}
+
+TEST_F(Cuda, TrainsAsTheHostDoes) {
+  const std::string model = write("recall.toml", recall);
+  auto train = [&](const char *name, std::vector<std::string> more) {
+    std::vector<std::string> words = {"memformer-run", "train", model, "--out",
+                                      folder.path() / name};
+    words.insert(words.end(), more.begin(), more.end());
+    Outcome outcome = run(words);
+    EXPECT_EQ(outcome.status, 0) << outcome.output;
+    return outcome.output;
+  };
+  train("host", {});
+  const std::string output = train("cuda", {"--device", "cuda:0"});
+  EXPECT_NE(output.find("cuda:0 ("), std::string::npos) << output;
+  const auto host = losses(folder.path() / "host"), found = losses(folder.path() / "cuda");
+  ASSERT_EQ(host.size(), 6u);
+  ASSERT_EQ(found.size(), 6u);
+  for (size_t step = 0; step < host.size(); ++step)
+    EXPECT_NEAR(found[step], host[step], 1e-4 * host[step]) << step;
+
+  // Of a run that ended at step 3: goes on to the same bits on the same device, and says so where
+  // it is another.
+  train("part", {"--device", "cuda", "--set", "train.steps=3"});
+  std::filesystem::copy(folder.path() / "part", folder.path() / "elsewhere",
+                        std::filesystem::copy_options::recursive);
+  EXPECT_EQ(train("part", {"--device", "cuda", "--resume"}).find("the checkpoint was made on"),
+            std::string::npos);
+  EXPECT_EQ(losses(folder.path() / "part"), found);
+  const std::string elsewhere = train("elsewhere", {"--resume"});
+  EXPECT_NE(elsewhere.find("the checkpoint was made on cuda sm_80, and this is cpu: from here on, "
+                           "results may differ in their last bits"),
+            std::string::npos)
+      << elsewhere;
+  const auto mixed = losses(folder.path() / "elsewhere");
+  ASSERT_EQ(mixed.size(), 6u);
+  for (size_t step = 0; step < host.size(); ++step)
+    EXPECT_NEAR(mixed[step], host[step], 1e-4 * host[step]) << step;
+
+  // What was trained there is evaluated here, and the other way round.
+  auto accuracy = [&](const char *weights, const char *device) {
+    Outcome outcome =
+        run({"memformer-run", "eval", model, "--weights",
+             folder.path() / weights / "weights.safetensors", "--device", device, "--json"});
+    EXPECT_EQ(outcome.status, 0) << outcome.output;
+    return nlohmann::json::parse(outcome.output, nullptr, false)["loss"].get<double>();
+  };
+  EXPECT_NEAR(accuracy("cuda", "cpu"), accuracy("cuda", "cuda:0"), 1e-4);
+}
+
+TEST_F(Cuda, GeneratesAsTheHostDoes) {
+  const std::string model = write("recall.toml", recall);
+  const std::string weights = (folder.path() / "run" / "weights.safetensors").native();
+  ASSERT_EQ(run({"memformer-run", "train", model, "--out", folder.path() / "run"}).status, 0);
+  const std::string prompt = write("prompt", "1 2 3 4 5 6 7");
+  auto generate = [&](const char *device) {
+    Outcome outcome = run({"memformer-run", "generate", model, "--weights", weights,
+                           "--prompt-tokens", prompt, "--tokens", "12", "--device", device});
+    EXPECT_EQ(outcome.status, 0) << outcome.output;
+    return outcome.output;
+  };
+  EXPECT_EQ(generate("cuda:0"), generate("cpu"));
+}
+
+TEST_F(Cuda, BenchesAndInspects) {
+  const std::string model = write("recall.toml", recall);
+  Outcome bench = run({"memformer-run", "bench", model, "--device", "cuda:0", "--segments", "2",
+                       "--repeat", "1", "--seconds", "0", "--profile", "--json"});
+  ASSERT_EQ(bench.status, 0) << bench.output;
+  const auto json = nlohmann::json::parse(bench.output, nullptr, false);
+  EXPECT_EQ(json["device"].get<std::string>().substr(0, 8), "cuda:0 (");
+  double dispatches = 0;
+  for (const auto &row : json["profile"])
+    dispatches += row["dispatches"].get<double>();
+  EXPECT_GT(dispatches, 10);
+
+  const std::string artifact = (folder.path() / "m.mfa").native();
+  ASSERT_EQ(
+      run({"memformer-compile", model, "--target", "host,sm_75,sm_80", "-o", artifact}).status, 0);
+  Outcome inspect = run({"memformer-run", "inspect", artifact, "--json"});
+  ASSERT_EQ(inspect.status, 0) << inspect.output;
+  const auto devices = nlohmann::json::parse(inspect.output, nullptr, false)["devices"];
+  ASSERT_EQ(devices.size(), 2u);
+  EXPECT_EQ(devices[1]["target"]["architecture"], "sm_80");
+  EXPECT_GT(devices[1]["kernels"][0]["threads"], 0);
+  EXPECT_GT(devices[1]["kernels"][0]["ptx_bytes"], 100);
+  Outcome text = run({"memformer-run", "inspect", artifact});
+  EXPECT_NE(text.output.find("for CUDA devices of sm_75: "), std::string::npos) << text.output;
+}
+
+TEST_F(Cuda, SaysWhatIsWrong) {
+  const std::string model = write("recall.toml", recall);
+  const std::string artifact = (folder.path() / "m.mfa").native();
+  ASSERT_EQ(run({"memformer-compile", model, "--target", "host,sm_80", "-o", artifact}).status, 0);
+  auto message = [&](const std::string &path, const std::string &device,
+                     const std::string &emulator, int status = 1,
+                     const std::vector<std::string> &variables = {}) {
+    Outcome outcome = run({"memformer-run", "bench", path, "--device", device, "--segments", "2",
+                           "--repeat", "1", "--seconds", "0"},
+                          emulator, variables);
+    EXPECT_EQ(outcome.status, status) << outcome.output;
+    return outcome.output;
+  };
+  auto contains = [](const std::string &text, const std::string &part) {
+    EXPECT_NE(text.find(part), std::string::npos) << text;
+  };
+  contains(message(artifact, "cuda:0", "", 1, {"MEMFORMER_CUDA_DRIVER=/nonexistent.so"}),
+           "cannot load the CUDA driver: /nonexistent.so");
+  contains(message(artifact, "gpu", "", 2),
+           "expected a device to be cpu, cuda or cuda:N, but got 'gpu'");
+  contains(message(artifact, "cuda:1", ""),
+           "expected a device in cuda:0 ... cuda:0, but got cuda:1");
+  contains(message(artifact, "cuda:0", "devices=0"), "finds no device; use --device cpu");
+  contains(message(artifact, "cuda:0", "architecture=75"),
+           "runs sm_75, but the artifact has programs for sm_80; compile the model with "
+           "--target=host,sm_75");
+  contains(message(model, "cuda:0", "architecture=70"),
+           "runs sm_70, but the oldest architecture that there is a program for is sm_75");
+  contains(message(artifact, "cuda:0", "driver=10020"),
+           "expected a driver of CUDA 11.0 or later for PTX 7.0, but got one of CUDA 10.2");
+  contains(message(artifact, "cuda:0", "memory=10000"), "of free memory for 2 segments, but of");
+  // The host needs no driver.
+  EXPECT_EQ(
+      message(artifact, "cpu", "", 0, {"MEMFORMER_CUDA_DRIVER=/nonexistent.so"}).find("error"),
+      std::string::npos);
+}
+
+} // namespace
