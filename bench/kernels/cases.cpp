@@ -190,7 +190,7 @@ public:
     Case backward;
     backward.name = fmt::format("layer-norm-gradient/{}x{}", rows, d);
     backward.operands = {tensor({rows, d}), tensor({rows, d}), tensor({d})};
-    backward.results = {tensor({rows, d}), tensor({(rows + 63) / 64, 2, d})};
+    backward.results = {tensor({rows, d}), tensor({2, (rows + 15) / 16, d})};
     backward.body = "kernel.layer_norm_gradient %0, %1, %2 {epsilon = 1.0e-5 : f64}" +
                     signature(backward) + plain;
     backward.torch = R"({"op": "layer_norm_gradient", )" + torch;
