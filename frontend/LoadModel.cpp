@@ -54,6 +54,12 @@ FailureOr<Model> loadIR(MLIRContext &context, const std::string &path, int64_t b
 
 } // namespace
 
+OwningOpRef<ModuleOp> memformer::buildModel(MLIRContext &context,
+                                            const Configuration &configuration, int64_t batch) {
+  return configuration.model.kind == "transformer" ? buildTransformer(context, configuration, batch)
+                                                   : buildMemformer(context, configuration, batch);
+}
+
 FailureOr<Model> memformer::loadModel(MLIRContext &context, const std::string &path, int64_t batch,
                                       ArrayRef<std::string> overrides) {
   if (StringRef(path).ends_with(".mlir")) {
@@ -72,7 +78,7 @@ FailureOr<Model> memformer::loadModel(MLIRContext &context, const std::string &p
   if (batch == 0)
     batch = model.configuration.train.batch;
   model.configuration.train.batch = batch;
-  model.module = buildMemformer(context, model.configuration, batch);
+  model.module = buildModel(context, model.configuration, batch);
   if (failed(verify(*model.module)))
     return failure();
   return model;

@@ -25,6 +25,16 @@ void loadModelDialects(mlir::MLIRContext &context);
 mlir::OwningOpRef<mlir::ModuleOp> buildMemformer(mlir::MLIRContext &context,
                                                  const Configuration &configuration, int64_t batch);
 
+/// The decoder-only Transformer of docs/transformer.md: a recurrence @transformer without a state,
+/// whose segment is a whole sequence. Inputs `decoder_tokens` and `targets` `[B,L]` (and
+/// `dropout_key`), the loss of each target, outputs `logits` and `prediction` as above.
+mlir::OwningOpRef<mlir::ModuleOp>
+buildTransformer(mlir::MLIRContext &context, const Configuration &configuration, int64_t batch);
+
+/// The model of the configuration's kind.
+mlir::OwningOpRef<mlir::ModuleOp> buildModel(mlir::MLIRContext &context,
+                                             const Configuration &configuration, int64_t batch);
+
 /// A model as a module and the configuration that goes with it into an artifact.
 struct Model {
   mlir::OwningOpRef<mlir::ModuleOp> module;

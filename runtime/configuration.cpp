@@ -19,20 +19,29 @@ constexpr double infinite = std::numeric_limits<double>::infinity();
 
 void readModel(TableReader &reader, ModelSettings &model) {
   reader.enter("model");
-  for (std::string_view key :
-       {"vocab", "d_model", "heads", "d_ff", "encoder_layers", "decoder_layers", "segment"})
+  for (std::string_view key : {"vocab", "d_model", "heads", "d_ff", "segment"})
     reader.require(key);
   const std::vector<std::string_view> types = {"f32", "bf16", "int8"};
+  const std::vector<std::string_view> kinds = {"memformer", "transformer"};
   size_t kind = 0, activation = 0, norm = 0, precision = 0;
-  reader.choice("kind", kind, {"memformer"});
+  reader.choice("kind", kind, kinds);
+  model.kind = kinds[kind];
   reader.integer("vocab", model.vocab, 1, std::numeric_limits<int32_t>::max() - 1);
   reader.integer("d_model", model.width, 1, mostWidth);
   reader.integer("heads", model.heads, 1, mostWidth);
   reader.integer("d_ff", model.feedForward, 1, mostCount);
-  reader.integer("encoder_layers", model.encoderLayers, 1, 4096);
-  reader.integer("decoder_layers", model.decoderLayers, 1, 4096);
+  auto layers = [&](std::string_view key, int64_t &value) {
+    reader.require(key);
+    reader.integer(key, value, 1, 4096);
+  };
+  if (model.kind == "memformer") {
+    layers("encoder_layers", model.encoderLayers);
+    layers("decoder_layers", model.decoderLayers);
+    reader.integer("cls_tokens", model.clsTokens, 0, mostWidth);
+  } else {
+    layers("layers", model.layers);
+  }
   reader.integer("segment", model.segment, 1, mostWidth);
-  reader.integer("cls_tokens", model.clsTokens, 0, mostWidth);
   reader.choice("activation", activation, {"gelu", "relu"});
   reader.choice("norm", norm, {"pre", "post"});
   reader.number("dropout", model.dropout, 0, 1, ")");
@@ -51,6 +60,8 @@ void readModel(TableReader &reader, ModelSettings &model) {
 
 void readMemory(TableReader &reader, const ModelSettings &model, MemorySettings &memory) {
   reader.enter("memory");
+  if (model.kind != "memformer")
+    return;
   memory.writeHeads = model.heads;
   size_t slotValue = 0;
   reader.integer("slots", memory.slots, 0, mostWidth);
@@ -67,12 +78,14 @@ void readMemory(TableReader &reader, const ModelSettings &model, MemorySettings 
                             memory.writeHeads));
 }
 
-void readInitializer(TableReader &reader, InitializerSettings &initializer) {
+void readInitializer(TableReader &reader, const ModelSettings &model,
+                     InitializerSettings &initializer) {
   reader.enter("initializer");
   reader.number("embedding", initializer.embedding, 0, infinite);
   initializer.position = initializer.embedding;
   reader.number("position", initializer.position, 0, infinite);
-  reader.number("memory_bias", initializer.memoryBias, 0, infinite, "(");
+  if (model.kind == "memformer")
+    reader.number("memory_bias", initializer.memoryBias, 0, infinite, "(");
 }
 
 void readTrain(TableReader &reader, TrainSettings &train) {
@@ -209,7 +222,7 @@ Result<Configuration> parseConfiguration(std::string_view text, std::string_view
   else
     reader.enter("model");
   readMemory(reader, configuration.model, configuration.memory);
-  readInitializer(reader, configuration.initializer);
+  readInitializer(reader, configuration.model, configuration.initializer);
   readTrain(reader, configuration.train);
   readData(reader, configuration.data);
   reader.rejectUnknown();

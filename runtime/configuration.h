@@ -10,15 +10,16 @@
 
 namespace memformer {
 
-/// [model]: the shape of the Transformer. Widths, lengths and counts are numbers of elements.
+/// [model]: the shape of the model. Widths, lengths and counts are numbers of elements.
 struct ModelSettings {
-  std::string kind = "memformer";
+  std::string kind = "memformer";  // or "transformer"
   int64_t vocab = 0;               // V
   int64_t width = 0;               // d_model
   int64_t heads = 0;               // H, divides width
   int64_t feedForward = 0;         // d_ff
-  int64_t encoderLayers = 0;       // at least 1
-  int64_t decoderLayers = 0;       // at least 1
+  int64_t encoderLayers = 0;       // memformer: at least 1
+  int64_t decoderLayers = 0;       // memformer: at least 1
+  int64_t layers = 0;              // of the other kinds: at least 1
   int64_t segment = 0;             // L
   int64_t clsTokens = 0;           // C
   std::string activation = "gelu"; // "gelu" (tanh form) or "relu"

@@ -230,6 +230,8 @@ void TableReader::rejectUnknown() {
       for (const auto &[other, otherKeys] : known)
         if (hint.empty() && otherKeys.contains(std::string(key.str())))
           hint = fmt::format("; it belongs to [{}]", other);
+      if (hint.empty() && keys->second.empty())
+        hint = ", which has no keys here";
       if (hint.empty())
         hint = fmt::format("; the keys of [{}] are {}", section, fmt::join(keys->second, ", "));
       unknown.push_back(fmt::format("{}: unknown key '{}' in [{}]{}", where(key.str(), &value),

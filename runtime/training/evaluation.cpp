@@ -20,7 +20,7 @@ Result<Score> evaluate(Session &session, Source &source, int64_t segments, int64
       source.next(count, count, tokens);
       loss.resize(tokens.targets.size());
       prediction.resize(tokens.targets.size());
-      const auto inputs = inputsOf(tokens);
+      const auto inputs = inputsOf(tokens, session.manifest());
       Rollout rollout;
       rollout.segments = count;
       rollout.inputs = inputs;

@@ -7,22 +7,23 @@
 namespace memformer {
 
 Result<DataShape> dataShape(const Manifest &manifest) {
-  DataShape shape;
-  shape.batch = manifest.batch;
+  DataShape shape{manifest.batch, 0, 0};
   for (std::string_view name : {"encoder_tokens", "decoder_tokens", "targets"}) {
     auto index = manifest.findInput(name);
+    if (!index && name == "encoder_tokens")
+      continue;
     if (!index)
       return error("expected the model '{}' to have an input '{}', but its inputs are others",
                    manifest.name, name);
     const InputInfo &input = manifest.inputs[*index];
     if (input.shape.size() != 2 || input.shape[0] != manifest.batch || !input.bound ||
-        (shape.segment != input.shape[1] && name != "encoder_tokens"))
+        (shape.segment != input.shape[1] && shape.segment != 0))
       return error(
           "expected the input '{}' of the model '{}' to be token ids [batch, segment] with "
           "a bound, but got [{}]",
           name, manifest.name, fmt::join(input.shape, ", "));
     shape.segment = input.shape[1];
-    shape.vocab = name == "encoder_tokens" ? *input.bound : std::min(shape.vocab, *input.bound);
+    shape.vocab = shape.vocab == 0 ? *input.bound : std::min(shape.vocab, *input.bound);
   }
   for (const InputInfo &input : manifest.inputs)
     if (input.name != "encoder_tokens" && input.name != "decoder_tokens" &&
@@ -51,10 +52,12 @@ Result<RolloutPlan> planRollouts(const TrainSettings &train, const Source &sourc
   return plan;
 }
 
-std::array<InputData, 3> inputsOf(const TokenRollout &rollout) {
-  return {InputData{"encoder_tokens", rollout.encoderTokens.data()},
-          InputData{"decoder_tokens", rollout.decoderTokens.data()},
-          InputData{"targets", rollout.targets.data()}};
+std::vector<InputData> inputsOf(const TokenRollout &rollout, const Manifest &manifest) {
+  std::vector<InputData> inputs = {{"decoder_tokens", rollout.decoderTokens.data()},
+                                   {"targets", rollout.targets.data()}};
+  if (manifest.findInput("encoder_tokens"))
+    inputs.push_back({"encoder_tokens", rollout.encoderTokens.data()});
+  return inputs;
 }
 
 void Score::add(const Score &other) {

@@ -4,12 +4,13 @@
 #include "runtime/data/source.h"
 #include "runtime/session.h"
 
-#include <array>
 #include <vector>
 
 namespace memformer {
 
-/// B, L and V of a compiled model. Errors: a model whose inputs are not the three token tensors.
+/// B, L and V of a compiled model. Errors: a model whose inputs are not token tensors that sources
+/// fill: `decoder_tokens`, `targets` and, where the model reads the segment before too,
+/// `encoder_tokens`.
 Result<DataShape> dataShape(const Manifest &manifest);
 
 /// Segments in the rollouts of a training run, and how many of them a rollout moves on.
@@ -21,8 +22,8 @@ struct RolloutPlan {
 /// From [train], where it says nothing from the data: whole sequences of a task, else 8 segments.
 Result<RolloutPlan> planRollouts(const TrainSettings &train, const Source &source);
 
-/// The three token inputs of a rollout.
-std::array<InputData, 3> inputsOf(const TokenRollout &rollout);
+/// The token inputs of a rollout that the model has.
+std::vector<InputData> inputsOf(const TokenRollout &rollout, const Manifest &manifest);
 
 /// What a rollout gave, over its counted targets.
 struct Score {

@@ -111,7 +111,7 @@ Result<void> Trainer::step() {
   progress.step += 1;
   session.setStep(uint64_t(progress.step));
 
-  const auto inputs = inputsOf(tokens);
+  const auto inputs = inputsOf(tokens, session.manifest());
   const OutputSink outputs[] = {{"loss", loss.data()}};
   Rollout rollout;
   rollout.segments = segments;

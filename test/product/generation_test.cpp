@@ -4,6 +4,7 @@
 #include "runtime/generation/sampling.h"
 #include "runtime/random.h"
 #include "runtime/training/checkpoint.h"
+#include "runtime/training/feed.h"
 #include "test/product/process.h"
 #include "test/training/temporary_folder.h"
 
@@ -57,6 +58,8 @@ std::vector<Shape> shapes() {
       {"headOne", "head-one", 1},
       {"manySlots", "many-slots", 1},
       {"tiny", "tiny", 1, 5},
+      {"transformer", "transformer", 1, 2},
+      {"transformerBatch3", "transformer-post-norm", 3, 1},
       {"columnHeads", model(narrow, "dropout = 0.1", "slots = 1"), 1, 4},
       {"columnHeadsBatch3", model(narrow, "norm = \"post\"", "slots = 2"), 3, 4},
       {"primeCls", model(prime, "cls_tokens = 2\ntie_embeddings = true", "slots = 3"), 1},
@@ -129,18 +132,16 @@ protected:
   /// Logits [T,B,L,V] of a stream [B, T·L] by a rollout.
   std::vector<float> rollout(const std::vector<int32_t> &stream, int64_t segments) {
     const int64_t batch = GetParam().batch, length = segments * segment;
-    std::vector<int32_t> encoder, decoder;
+    TokenRollout tokens;
     for (int64_t t = 0; t < segments; ++t)
       for (int64_t row = 0; row < batch; ++row)
         for (int64_t i = t * segment; i < (t + 1) * segment; ++i) {
-          encoder.push_back(t == 0 ? bos : stream[size_t(row * length + i - segment)]);
-          decoder.push_back(i == 0 ? bos : stream[size_t(row * length + i - 1)]);
+          tokens.encoderTokens.push_back(t == 0 ? bos : stream[size_t(row * length + i - segment)]);
+          tokens.decoderTokens.push_back(i == 0 ? bos : stream[size_t(row * length + i - 1)]);
         }
-    const std::vector<int32_t> targets(encoder.size(), 0);
-    const InputData inputs[] = {{"encoder_tokens", encoder.data()},
-                                {"decoder_tokens", decoder.data()},
-                                {"targets", targets.data()}};
-    std::vector<float> logits(encoder.size() * size_t(vocab));
+    tokens.targets.assign(tokens.decoderTokens.size(), 0);
+    const auto inputs = inputsOf(tokens, artifact->manifest());
+    std::vector<float> logits(tokens.targets.size() * size_t(vocab));
     const OutputSink sink{"logits", logits.data()};
     auto session = open(1, segments);
     Rollout request;

@@ -86,7 +86,8 @@ TEST_P(Trace, IsWhatIsExpectedUnderEverySchedule) {
 
 INSTANTIATE_TEST_SUITE_P(Cases, Trace,
                          testing::Values("base", "no-memory", "odd-shapes", "projected-post-norm",
-                                         "head-one", "many-slots", "tiny"),
+                                         "head-one", "many-slots", "tiny", "transformer",
+                                         "transformer-post-norm"),
                          testName);
 
 class TraceForAnotherCpu : public Trace {};

@@ -16,7 +16,7 @@ ModelBuilder fromText(const std::string &text) {
   return [text](MLIRContext &context) {
     auto configuration = parseConfiguration(text, "test");
     EXPECT_TRUE(configuration.has_value());
-    return buildMemformer(context, *configuration, 3);
+    return buildModel(context, *configuration, 3);
   };
 }
 
@@ -76,6 +76,18 @@ segment = 3
 dropout = 0.1
 )";
 
+const char *const transformer = R"(
+[model]
+kind = "transformer"
+vocab = 7
+d_model = 4
+heads = 2
+d_ff = 5
+layers = 2
+segment = 5
+dropout = 0.1
+)";
+
 struct TestModel {
   std::string name;
   ModelBuilder build;
@@ -86,6 +98,7 @@ std::vector<TestModel> models() {
   return {{"pre_norm", fromText(preNorm), true},
           {"post_norm", fromText(postNorm), false},
           {"no_memory", fromText(noMemory), true},
+          {"transformer", fromText(transformer), true},
           {"two_states", fromFile("two-states.mlir"), true}};
 }
 

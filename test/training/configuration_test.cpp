@@ -52,6 +52,30 @@ TEST(Configuration, WeightsOfGenerationAreThoseOfProducts) {
   }
 }
 
+TEST(Configuration, EveryKindOfModelHasKeysOfItsOwn) {
+  constexpr std::string_view transformer = R"([model]
+kind = "transformer"
+vocab = 37
+d_model = 30
+heads = 3
+d_ff = 50
+layers = 2
+segment = 7
+)";
+  auto configuration = parseConfiguration(transformer, "m.toml");
+  ASSERT_TRUE(configuration) << configuration.error().message;
+  EXPECT_EQ(configuration->model.kind, "transformer");
+  EXPECT_EQ(configuration->model.layers, 2);
+  EXPECT_NE(messageOf(transformer, {"model.encoder_layers=1"}).find("unknown key 'encoder_layers'"),
+            std::string::npos);
+  EXPECT_EQ(messageOf(transformer, {"memory.slots=4"}),
+            "--set memory.slots=4: unknown key 'slots' in [memory], which has no keys here");
+  EXPECT_NE(messageOf(model, {"model.kind=transformer"}).find("unknown key 'decoder_layers'"),
+            std::string::npos);
+  EXPECT_NE(messageOf("[model]\nkind = \"transformer\"\n").find("expected [model] to set layers"),
+            std::string::npos);
+}
+
 TEST(Configuration, EveryKindOfValue) {
   auto configuration = parseConfiguration(with(R"(activation = "relu"
 norm = "post"

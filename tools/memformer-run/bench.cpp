@@ -39,7 +39,7 @@ constexpr int64_t warmUp = 2; // steps that are not counted
 // Seconds of each step after the warm-up.
 Result<std::vector<double>> measure(Session &session, const TokenRollout &tokens,
                                     const Options &options) {
-  const auto inputs = inputsOf(tokens);
+  const auto inputs = inputsOf(tokens, session.manifest());
   Rollout rollout;
   rollout.segments = tokens.segments;
   rollout.inputs = inputs;

@@ -62,7 +62,7 @@ Result<std::optional<LogitError>> measureLogitError(Session &session) {
     for (size_t i = 0; i < rows * length; ++i)
       tokens.decoderTokens[i] = i % length ? current[i - 1] : previous[i + length - 1];
     std::ranges::fill(tokens.reset, segment == 0 ? 1 : 0);
-    const auto inputs = inputsOf(tokens);
+    const auto inputs = inputsOf(tokens, session.manifest());
     Rollout rollout;
     rollout.segments = 1;
     rollout.inputs = inputs;

@@ -18,7 +18,7 @@ struct Options {
   unsigned threads = 1;
 };
 
-// The three token tensors of a file, all [T,B,L].
+// The token tensors of a file, all [T,B,L].
 struct TokensFile {
   TokenRollout rollout;
   int64_t batch = 0, segment = 0;
@@ -45,7 +45,9 @@ Result<TokensFile> readTokens(const std::string &path) {
     return file.readIntegers(*tensor, values);
   };
   TokenRollout &rollout = tokens.rollout;
-  MEMFORMER_TRY(read("encoder_tokens", rollout.encoderTokens));
+  // Not every model reads the segment before.
+  if (file.find("encoder_tokens"))
+    MEMFORMER_TRY(read("encoder_tokens", rollout.encoderTokens));
   MEMFORMER_TRY(read("decoder_tokens", rollout.decoderTokens));
   MEMFORMER_TRY(read("targets", rollout.targets));
   rollout.segments = shape[0];
@@ -126,6 +128,8 @@ Result<int> run(const Options &options) {
     return error("{}: expected segments of {} tokens, as the model has, but got {}", options.tokens,
                  shape->segment, tokens->segment);
   TokenRollout &data = tokens->rollout;
+  if (model->artifact->manifest().findInput("encoder_tokens") && data.encoderTokens.empty())
+    return error("{}: expected a tensor 'encoder_tokens', but there is none", options.tokens);
   auto session = openSession(*model, options.request, data.segments, options.threads);
   if (!session)
     return std::unexpected(session.error());
@@ -133,7 +137,7 @@ Result<int> run(const Options &options) {
   (*session)->setSeed(model->configuration.train.seed);
   (*session)->setStep(1);
 
-  const auto inputs = inputsOf(data);
+  const auto inputs = inputsOf(data, model->artifact->manifest());
   Rollout rollout;
   rollout.segments = data.segments;
   rollout.inputs = inputs;
@@ -183,8 +187,8 @@ void addTrace(CLI::App &app, Action &action) {
   command->add_option("--weights", options->weights, "weights or a checkpoint")->required();
   command
       ->add_option("--tokens", options->tokens,
-                   "safetensors with encoder_tokens, decoder_tokens and targets, "
-                   "[segments, batch, segment]")
+                   "safetensors with decoder_tokens, targets and, where the model reads them, "
+                   "encoder_tokens, [segments, batch, segment]")
       ->required();
   command->add_option("--out", options->out, "safetensors file to write")->required();
   command->callback([options, &action] { action = [options] { return run(*options); }; });
