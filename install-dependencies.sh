@@ -6,7 +6,7 @@ packages=(
   build-essential cmake ninja-build git
   libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools clang-format-22 lld-22 liblld-22-dev
   libfmt-dev libtomlplusplus-dev libcli11-dev nlohmann-json3-dev zlib1g-dev
-  libgtest-dev libbenchmark-dev python3
+  libgtest-dev libbenchmark-dev python3 python3-pip
 )
 
 missing=()

@@ -6,6 +6,7 @@ cd "$(dirname "$0")"
 ./install-dependencies.sh
 cmake --preset release -DMEMFORMER_BUILD_TESTS=ON
 cmake --build --preset release
+./test/install-gpu-tools.sh build/gpu-tools
 ./test/check-format.sh
 ./test/check-documents.sh
 ctest --test-dir build --output-on-failure --parallel 2

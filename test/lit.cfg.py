@@ -19,13 +19,16 @@ config.environment["PATH"] = os.pathsep.join(
 )
 config.environment["FILECHECK_OPTS"] = "-enable-var-scope --dump-input-filter=error"
 
-# Tests of assembled PTX need ptxas.
-assembler = os.environ.get("MEMFORMER_PTXAS") or shutil.which("ptxas")
-if assembler:
-    config.available_features.add("ptxas")
-    config.environment["MEMFORMER_PTXAS"] = assembler
-else:
-    lit_config.note("tests that assemble PTX are off: neither MEMFORMER_PTXAS nor ptxas was found")
+# Tests of assembled PTX need ptxas, those of machine code nvdisasm: test/install-gpu-tools.sh puts them into the build folder.
+gpu_tools = os.pathsep.join([config.environment["PATH"], os.path.join(config.build_dir, "gpu-tools", "nvidia", "cu13", "bin")])
+for tool in ("ptxas", "nvdisasm"):
+    variable = "MEMFORMER_" + tool.upper()
+    found = os.environ.get(variable) or shutil.which(tool, path=gpu_tools)
+    if found:
+        config.available_features.add(tool)
+        config.environment[variable] = found
+    else:
+        lit_config.note(f"tests that need {tool} are off: neither {variable}, a {tool} of the PATH nor one in the build folder was found")
 
 # The libraries that programs executed by mlir-runner print with.
 runner_libraries = [
