@@ -72,14 +72,15 @@ Value LayerBuilder::add(Value a, Value b) {
   return AddOp::create(builder, location, a.getType(), a, b);
 }
 
-Value LayerBuilder::embed(Value tokens, const Twine &position) {
+Value LayerBuilder::embed(Value tokens, StringRef position) {
   Value table = param("embedding.weight", {model.vocab, model.width}, InitializerKind::Normal,
                       initializer.embedding);
   Value x = EmbeddingOp::create(builder, location, type({batch, model.segment, model.width}),
                                 tokens, table);
-  Value positions =
-      param(position, {model.segment, model.width}, InitializerKind::Normal, initializer.position);
-  return dropout(add(x, positions));
+  if (!position.empty())
+    x = add(x, param(position, {model.segment, model.width}, InitializerKind::Normal,
+                     initializer.position));
+  return dropout(x);
 }
 
 Value LayerBuilder::attention(Value input, Value context, StringRef name, bool causal) {

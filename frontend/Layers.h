@@ -49,7 +49,7 @@ protected:
   int32_t nextStream() { return streams++; }
 
   /// [B,L] to [B,L,d], with learned positions `position` [L,d] where it is not empty.
-  Value embed(Value tokens, const llvm::Twine &position);
+  Value embed(Value tokens, llvm::StringRef position);
   Value attention(Value input, Value context, llvm::StringRef name, bool causal);
   Value feedForward(Value input, llvm::StringRef name);
   /// x + f(LN(x)), or LN(x + f(x)) with post-norm.

@@ -56,8 +56,11 @@ FailureOr<Model> loadIR(MLIRContext &context, const std::string &path, int64_t b
 
 OwningOpRef<ModuleOp> memformer::buildModel(MLIRContext &context,
                                             const Configuration &configuration, int64_t batch) {
-  return configuration.model.kind == "transformer" ? buildTransformer(context, configuration, batch)
-                                                   : buildMemformer(context, configuration, batch);
+  if (configuration.model.kind == "transformer")
+    return buildTransformer(context, configuration, batch);
+  if (configuration.model.kind == "lstm")
+    return buildLstm(context, configuration, batch);
+  return buildMemformer(context, configuration, batch);
 }
 
 FailureOr<Model> memformer::loadModel(MLIRContext &context, const std::string &path, int64_t batch,

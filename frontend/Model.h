@@ -31,6 +31,11 @@ mlir::OwningOpRef<mlir::ModuleOp> buildMemformer(mlir::MLIRContext &context,
 mlir::OwningOpRef<mlir::ModuleOp>
 buildTransformer(mlir::MLIRContext &context, const Configuration &configuration, int64_t batch);
 
+/// The stacked LSTM of docs/lstm.md: a recurrence @lstm with states `hidden.N` and `cell.N`
+/// `[B,1,d]`; inputs, loss and outputs as of the Transformer.
+mlir::OwningOpRef<mlir::ModuleOp> buildLstm(mlir::MLIRContext &context,
+                                            const Configuration &configuration, int64_t batch);
+
 /// The model of the configuration's kind.
 mlir::OwningOpRef<mlir::ModuleOp> buildModel(mlir::MLIRContext &context,
                                              const Configuration &configuration, int64_t batch);

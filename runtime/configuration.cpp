@@ -15,37 +15,38 @@ namespace {
 
 constexpr int64_t mostWidth = 1 << 20;
 constexpr int64_t mostCount = 1 << 24;
+constexpr int64_t mostLayers = 4096;
 constexpr double infinite = std::numeric_limits<double>::infinity();
 
 void readModel(TableReader &reader, ModelSettings &model) {
   reader.enter("model");
-  for (std::string_view key : {"vocab", "d_model", "heads", "d_ff", "segment"})
-    reader.require(key);
   const std::vector<std::string_view> types = {"f32", "bf16", "int8"};
-  const std::vector<std::string_view> kinds = {"memformer", "transformer"};
+  const std::vector<std::string_view> kinds = {"memformer", "transformer", "lstm"};
   size_t kind = 0, activation = 0, norm = 0, precision = 0;
   reader.choice("kind", kind, kinds);
   model.kind = kinds[kind];
-  reader.integer("vocab", model.vocab, 1, std::numeric_limits<int32_t>::max() - 1);
-  reader.integer("d_model", model.width, 1, mostWidth);
-  reader.integer("heads", model.heads, 1, mostWidth);
-  reader.integer("d_ff", model.feedForward, 1, mostCount);
-  auto layers = [&](std::string_view key, int64_t &value) {
+  auto size = [&](std::string_view key, int64_t &value, int64_t most) {
     reader.require(key);
-    reader.integer(key, value, 1, 4096);
+    reader.integer(key, value, 1, most);
   };
-  if (model.kind == "memformer") {
-    layers("encoder_layers", model.encoderLayers);
-    layers("decoder_layers", model.decoderLayers);
-    reader.integer("cls_tokens", model.clsTokens, 0, mostWidth);
-  } else {
-    layers("layers", model.layers);
-  }
-  reader.integer("segment", model.segment, 1, mostWidth);
-  reader.choice("activation", activation, {"gelu", "relu"});
-  reader.choice("norm", norm, {"pre", "post"});
+  size("vocab", model.vocab, std::numeric_limits<int32_t>::max() - 1);
+  size("d_model", model.width, mostWidth);
+  size("segment", model.segment, mostWidth);
   reader.number("dropout", model.dropout, 0, 1, ")");
   reader.boolean("tie_embeddings", model.tieEmbeddings);
+  if (model.kind != "lstm") {
+    size("heads", model.heads, mostWidth);
+    size("d_ff", model.feedForward, mostCount);
+    reader.choice("activation", activation, {"gelu", "relu"});
+    reader.choice("norm", norm, {"pre", "post"});
+  }
+  if (model.kind == "memformer") {
+    size("encoder_layers", model.encoderLayers, mostLayers);
+    size("decoder_layers", model.decoderLayers, mostLayers);
+    reader.integer("cls_tokens", model.clsTokens, 0, mostWidth);
+  } else {
+    size("layers", model.layers, mostLayers);
+  }
   reader.choice("precision", precision, {"f32", "bf16"});
   model.precision = types[precision];
   size_t weights = precision;
@@ -83,7 +84,8 @@ void readInitializer(TableReader &reader, const ModelSettings &model,
   reader.enter("initializer");
   reader.number("embedding", initializer.embedding, 0, infinite);
   initializer.position = initializer.embedding;
-  reader.number("position", initializer.position, 0, infinite);
+  if (model.kind != "lstm")
+    reader.number("position", initializer.position, 0, infinite);
   if (model.kind == "memformer")
     reader.number("memory_bias", initializer.memoryBias, 0, infinite, "(");
 }

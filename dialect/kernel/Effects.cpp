@@ -41,6 +41,8 @@ void AttentionOp::getEffects(Effects &) {}
 void AttentionStepOp::getEffects(Effects &) {}
 void AttentionGradientOp::getEffects(Effects &) {}
 void AttentionWeightsOp::getEffects(Effects &) {}
+void LstmOp::getEffects(Effects &) {}
+void LstmGradientOp::getEffects(Effects &) {}
 void CrossEntropyOp::getEffects(Effects &) {}
 void CrossEntropyGradientOp::getEffects(Effects &) {}
 void ArgmaxOp::getEffects(Effects &) {}

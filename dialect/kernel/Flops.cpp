@@ -75,6 +75,19 @@ int64_t AttentionWeightsOp::getFlops() {
   return entriesOf(getResult().getType()) * (2 * width + 3);
 }
 
+// Of an entry of a position: a sum for each part of the gates, three sigmoids and a tanh as
+// exponential, sum and quotient, then cell and hidden state.
+int64_t LstmOp::getFlops() {
+  return entriesOf(getGates().getType()) * 2 * widthOf(getCells().getType()) +
+         entriesOf(getCells().getType()) * 23;
+}
+
+// tanh, what arrives, the cell's gradient, and that of each part.
+int64_t LstmGradientOp::getFlops() {
+  return entriesOf(getActivations().getType()) * 2 * widthOf(getCells().getType()) +
+         entriesOf(getCells().getType()) * 29;
+}
+
 int64_t CrossEntropyOp::getFlops() { return 4 * entriesOf(getLogits().getType()); }
 
 int64_t CrossEntropyGradientOp::getFlops() { return 3 * entriesOf(getLogits().getType()); }

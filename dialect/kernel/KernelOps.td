@@ -195,6 +195,24 @@ def AttentionWeightsOp : Kernel_Op<"attention_weights"> {
   let assemblyFormat = "$query (`self` `(` $self_key^ `)`)? `,` $key `,` $lse `heads` $heads `scale` $scale (`causal` $causal^)? attr-dict `:` functional-type(operands, results)";
 }
 
+def LstmOp : Kernel_Op<"lstm"> {
+  let summary = "an LSTM layer over the positions of a segment";
+  let description = [{As `memformer.lstm`; W, whose transpose is multiplied by, is what `kernel.pack` made: `[P, d, w]`. A workgroup has some rows of the batch and all positions of them.}];
+  let arguments = (ins FloatTensor:$gates, FloatTensor:$hidden, FloatTensor:$cell, FloatTensor:$weight);
+  let results = (outs FloatTensor:$hiddens, FloatTensor:$cells, FloatTensor:$activations);
+  let assemblyFormat = "$gates `,` $hidden `,` $cell `,` $weight attr-dict `:` functional-type(operands, results)";
+}
+
+def LstmGradientOp : Kernel_Op<"lstm_gradient", [AttrSizedOperandSegments]> {
+  let summary = "gradients of an LSTM layer";
+  let description = [{As `memformer.lstm_gradient`, with W packed as the B of a product: `[P, 4d, w]`.}];
+  let arguments = (ins Optional<FloatTensor>:$hiddens_gradient, Optional<FloatTensor>:$cells_gradient, FloatTensor:$activations, FloatTensor:$cells, FloatTensor:$cell, FloatTensor:$weight);
+  let results = (outs FloatTensor:$gates_gradient, FloatTensor:$hidden_gradient, FloatTensor:$cell_gradient);
+  let assemblyFormat = [{
+    (`hiddens` `(` $hiddens_gradient^ `)`)? (`cells` `(` $cells_gradient^ `)`)? $activations `,` $cells `,` $cell `,` $weight attr-dict `:` functional-type(operands, results)
+  }];
+}
+
 def CrossEntropyOp : Kernel_Op<"cross_entropy"> {
   let summary = "cross-entropy and log-sum-exp of rows";
   let arguments = (ins FloatTensor:$logits, IntegerTensor:$targets);

@@ -92,4 +92,18 @@ def SlotAttentionGradientOp : GradientOp<"slot_attention_gradient"> {
   }];
 }
 
+def LstmGradientOp : GradientOp<"lstm_gradient", [AttrSizedOperandSegments]> {
+  let summary = "the gradients of an LSTM layer, from its last position to its first";
+  let description = [{
+    With the gradients of h and c of every position (absent: zero) and what the op computed: dh_t = hiddens_gradient_t + Wᵀ da_{t+1}, do = dh tanh(c_t), dc_t = cells_gradient_t + dh o (1 − tanh²(c_t)) + dc_{t+1} f_{t+1},
+    di = dc g, df = dc c_{t−1}, dg = dc i, and da_t from them through sigmoid and tanh. Results: da `[B,L,4d]`, which is the gradient of `gates` and with the hidden states before each position that of W,
+    and the gradients of h and c before the first position `[B,1,d]`.
+  }];
+  let arguments = (ins Optional<FloatTensor>:$hiddens_gradient, Optional<FloatTensor>:$cells_gradient, FloatTensor:$activations, FloatTensor:$cells, FloatTensor:$cell, FloatTensor:$weight);
+  let results = (outs FloatTensor:$gates_gradient, FloatTensor:$hidden_gradient, FloatTensor:$cell_gradient);
+  let assemblyFormat = [{
+    (`hiddens` `(` $hiddens_gradient^ `)`)? (`cells` `(` $cells_gradient^ `)`)? $activations `,` $cells `,` $cell `,` $weight attr-dict `:` functional-type(operands, results)
+  }];
+}
+
 #endif

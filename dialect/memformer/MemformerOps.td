@@ -262,4 +262,23 @@ def WriteOp : CompositeOp<"write", [AttrSizedOperandSegments]> {
   }];
 }
 
+//===-- recurrence inside a segment ----------------------------------------------------------------------------------===//
+
+def LstmOp : ModelOp<"lstm"> {
+  let summary = "a layer of long short-term memory over the positions of a segment";
+  let description = [{
+    A recurrence inside the segment, over its positions t = 0 … L−1: a_t = gates_t + W h_{t−1}, cut along its last dimension in the four parts i, f, g, o; i, f, o ← sigmoid, g ← tanh;
+    c_t = f ∘ c_{t−1} + i ∘ g; h_t = o ∘ tanh(c_t). `gates` `[B,L,4d]` are what the inputs contribute, with all biases; `hidden` and `cell` `[B,1,d]` are h and c before the first position; W `[4d,d]`.
+    Results: h and c of every position `[B,L,d]`, and i, f, g, o `[B,L,4d]`, which the gradient reads.
+
+    ```mlir
+    %h, %c, %a = memformer.lstm %gates, %hidden, %cell, %weight
+      : (tensor<8x56x512xf32>, tensor<8x1x128xf32>, tensor<8x1x128xf32>, tensor<512x128xf32>) -> (tensor<8x56x128xf32>, tensor<8x56x128xf32>, tensor<8x56x512xf32>)
+    ```
+  }];
+  let arguments = (ins FloatTensor:$gates, FloatTensor:$hidden, FloatTensor:$cell, FloatTensor:$weight);
+  let results = (outs FloatTensor:$hiddens, FloatTensor:$cells, FloatTensor:$activations);
+  let assemblyFormat = "$gates `,` $hidden `,` $cell `,` $weight attr-dict `:` functional-type(operands, results)";
+}
+
 #endif

@@ -82,6 +82,8 @@ LogicalResult KernelLowering::lower(Operation *op) {
   return TypeSwitch<Operation *, LogicalResult>(op)
       .Case([&](AccumulateOp op) { return lowerAccumulate(op), success(); })
       .Case([&](LinearOp op) { return lowerLinear(op), success(); })
+      .Case([&](LstmOp op) { return lowerLstm(op), success(); })
+      .Case([&](LstmGradientOp op) { return lowerLstmGradient(op), success(); })
       .Case([&](WeightGradientOp op) { return lowerWeightGradient(op), success(); })
       .Case([&](SumLeadingOp op) { return lowerSumLeading(op), success(); })
       .Case([&](EmbeddingOp op) { return lowerEmbedding(op), success(); })

@@ -50,6 +50,10 @@ private:
   void lowerLinear(LinearOp op);
   /// The type of the panels of a linear layer's weight; null: that of its operands.
   mlir::Type storedWeight(LinearOp op);
+  /// The layer's recurrent weight in panels of its transpose, or of itself.
+  mlir::Value packLstm(mlir::Value weight, bool transposed);
+  void lowerLstm(LstmOp op);
+  void lowerLstmGradient(LstmGradientOp op);
   void lowerWeightGradient(WeightGradientOp op);
   void lowerSumLeading(SumLeadingOp op);
   void lowerEmbedding(EmbeddingOp op);

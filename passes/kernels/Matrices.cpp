@@ -58,6 +58,30 @@ void KernelLowering::lowerLinear(LinearOp op) {
   replace(op, gemm.getResults());
 }
 
+// The recurrent product multiplies f32 whatever the precision: it sums over time.
+Value KernelLowering::packLstm(Value weight, bool transposed) {
+  ArrayRef<int64_t> shape = typeOf(weight).getShape();
+  int64_t depth = shape[transposed ? 1 : 0], width = shape[transposed ? 0 : 1];
+  int64_t panels = (width + options.panelWidth - 1) / options.panelWidth;
+  auto packed = RankedTensorType::get({panels, depth, options.panelWidth}, builder.getF32Type());
+  return kernel::PackOp::create(builder, location, packed, Type(), weight, transposed).getResult();
+}
+
+void KernelLowering::lowerLstm(LstmOp op) {
+  Value weight = packLstm(op.getWeight(), /*transposed=*/true);
+  replace(op, kernel::LstmOp::create(builder, location, op->getResultTypes(), op.getGates(),
+                                     op.getHidden(), op.getCell(), weight)
+                  ->getResults());
+}
+
+void KernelLowering::lowerLstmGradient(LstmGradientOp op) {
+  Value weight = packLstm(op.getWeight(), /*transposed=*/false);
+  replace(op, kernel::LstmGradientOp::create(
+                  builder, location, op->getResultTypes(), op.getHiddensGradient(),
+                  op.getCellsGradient(), op.getActivations(), op.getCells(), op.getCell(), weight)
+                  ->getResults());
+}
+
 void KernelLowering::lowerWeightGradient(WeightGradientOp op) {
   // dW [out, in] = gᵀ x: A is g by columns, B is x by rows.
   auto build = [this, op](TypeRange results, FlatSymbolRefAttr accumulate) mutable {

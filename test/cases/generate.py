@@ -60,6 +60,31 @@ class Transformer(nn.Module):
         return table
 
 
+class Lstm(nn.Module):
+    """nn.LSTM between an embedding and a linear layer."""
+
+    def __init__(self, vocab, d_model, layers, segment, tie_embeddings=False):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab, d_model)
+        self.lstm = nn.LSTM(d_model, d_model, layers, batch_first=True)
+        self.output = nn.Linear(d_model, vocab)
+        if tie_embeddings:
+            self.output.weight = self.embedding.weight
+
+    def initial(self, batch):
+        zeros = torch.zeros(batch, 1, self.lstm.hidden_size)
+        return {f"{name}.{n}": zeros for n in range(self.lstm.num_layers) for name in ("hidden", "cell")}
+
+    def forward(self, tokens, state):
+        layers = range(self.lstm.num_layers)
+        before = tuple(torch.cat([state[f"{name}.{n}"] for n in layers], dim=1).transpose(0, 1).contiguous() for name in ("hidden", "cell"))
+        x, after = self.lstm(self.embedding(tokens), before)
+        return self.output(x), {f"{name}.{n}": values[n][:, None] for name, values in zip(("hidden", "cell"), after) for n in layers}
+
+    def names(self):
+        return {name: lambda t, name=name: t(name) for name, _ in self.named_parameters()}
+
+
 def toml(value):
     return f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -108,6 +133,8 @@ def main():
     write("transformer", "transformer", Transformer, dict(vocab=29, d_model=24, heads=3, d_ff=35, layers=2, segment=17), segments=2, batch=3, seed=1)
     write("transformer-post-norm", "transformer", Transformer,
           dict(vocab=13, d_model=10, heads=5, d_ff=7, layers=3, segment=33, norm="post", activation="relu", tie_embeddings=True), segments=1, batch=1, seed=2, scale=0.8)
+    write("lstm", "lstm", Lstm, dict(vocab=19, d_model=17, layers=2, segment=9), segments=3, batch=5, seed=3)
+    write("lstm-tied", "lstm", Lstm, dict(vocab=11, d_model=5, layers=1, segment=1, tie_embeddings=True), segments=4, batch=1, seed=4, scale=0.8)
 
 
 if __name__ == "__main__":

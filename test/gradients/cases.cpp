@@ -93,6 +93,10 @@ const std::vector<GradientCase> &memformer::test::gradientCases() {
       {"slot_attention %0 self(%1, %2), %3, %4 heads 1 scale 0.3",
        {"1x2x3", "1x2x3", "1x2x3", "1x17x3", "1x17x3"},
        {"1x2x3", "1x1x2"}},
+      // recurrence inside a segment: L and d
+      {"lstm %0, %1, %2, %3", {"1x1x4", "1x1x1", "1x1x1", "4x1"}, {"1x1x1", "1x1x1", "1x1x4"}},
+      {"lstm %0, %1, %2, %3", {"2x3x20", "2x1x5", "2x1x5", "20x5"}, {"2x3x5", "2x3x5", "2x3x20"}},
+      {"lstm %0, %1, %2, %3", {"3x7x8", "3x1x2", "3x1x2", "8x2"}, {"3x7x2", "3x7x2", "3x7x8"}},
       // composites: tokens, slots, d and heads. A key's bias moves all scores of a read alike.
       {"read %0, %1 " + projections + output + " heads 2",
        {"2x3x4", "2x5x4", "4x4", "4", "4x4", "4", "4x4", "4", "4x4", "4"},

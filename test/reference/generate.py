@@ -346,6 +346,45 @@ def steps():
     f.write()
 
 
+def lstm():
+    f = File("lstm", "A layer of long short-term memory and its gradients.")
+
+    def sigmoid(x):
+        return 1 / (1 + np.exp(-x))
+
+    for batch, length, width in ((1, 1, 1), (2, 3, 5), (3, 5, 2)):
+        gates, hidden, cell = data(batch, length, 4 * width), data(batch, 1, width, seed=1), data(batch, 1, width, seed=2)
+        weight = data(4 * width, width, seed=3) / 2
+        h, c, hs, cs, activations = hidden[:, 0], cell[:, 0], [], [], []
+        for t in range(length):
+            i, forget, g, o = np.split(gates[:, t] + h @ weight.T, 4, axis=-1)
+            i, forget, g, o = sigmoid(i), sigmoid(forget), np.tanh(g), sigmoid(o)
+            c = forget * c + i * g
+            h = o * np.tanh(c)
+            hs.append(h), cs.append(c), activations.append(np.concatenate([i, forget, g, o], axis=-1))
+        hs, cs, activations = (np.stack(values, axis=1) for values in (hs, cs, activations))
+        f.case("lstm {0}, {1}, {2}, {3}", [gates, hidden, cell, weight], [hs, cs, activations])
+
+        # The gradient of Σ g h + e c by the chain rule, one position at a time.
+        g_of_h, g_of_c = data(batch, length, width, seed=4), data(batch, length, width, seed=5)
+        for with_hiddens, with_cells in ((True, True), (True, False), (False, True)):
+            dh, dc, slopes = np.zeros((batch, width)), np.zeros((batch, width)), [None] * length
+            for t in reversed(range(length)):
+                i, forget, g, o = np.split(activations[:, t], 4, axis=-1)
+                dh = dh + with_hiddens * g_of_h[:, t]
+                dc = dc + with_cells * g_of_c[:, t] + dh * o * (1 - np.tanh(cs[:, t]) ** 2)
+                before = cs[:, t - 1] if t else cell[:, 0]
+                slopes[t] = np.concatenate([dc * g * i * (1 - i), dc * before * forget * (1 - forget), dc * i * (1 - g**2), dh * np.tanh(cs[:, t]) * o * (1 - o)], axis=-1)
+                dh, dc = slopes[t] @ weight, dc * forget
+            operands = [g_of_h] * with_hiddens + [g_of_c] * with_cells
+            text = "lstm_gradient"
+            text += " hiddens({0})" if with_hiddens else ""
+            text += f" cells({{{int(with_hiddens)}}})" if with_cells else ""
+            text += " " + ", ".join(f"{{{len(operands) + place}}}" for place in range(4))
+            f.case(text, operands + [activations, cs, cell, weight], [np.stack(slopes, axis=1), dh[:, None], dc[:, None]], kinds=("f64",))
+    f.write()
+
+
 def composite():
     f = File("composite", "Memory read and write.")
     batch, tokens, slots, width = 2, 3, 5, 4
@@ -382,5 +421,5 @@ def composite():
     f.write()
 
 
-for write in (elementwise, dropout, rearrange, linear, norm, tokens, attention, slot_attention, steps, composite):
+for write in (elementwise, dropout, rearrange, linear, norm, tokens, attention, slot_attention, lstm, steps, composite):
     write()

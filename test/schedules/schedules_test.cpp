@@ -88,6 +88,16 @@ segment = 5
 dropout = 0.1
 )";
 
+const char *const lstm = R"(
+[model]
+kind = "lstm"
+vocab = 7
+d_model = 3
+layers = 2
+segment = 4
+dropout = 0.1
+)";
+
 struct TestModel {
   std::string name;
   ModelBuilder build;
@@ -95,11 +105,10 @@ struct TestModel {
 };
 
 std::vector<TestModel> models() {
-  return {{"pre_norm", fromText(preNorm), true},
-          {"post_norm", fromText(postNorm), false},
-          {"no_memory", fromText(noMemory), true},
-          {"transformer", fromText(transformer), true},
-          {"two_states", fromFile("two-states.mlir"), true}};
+  return {
+      {"pre_norm", fromText(preNorm), true},   {"post_norm", fromText(postNorm), false},
+      {"no_memory", fromText(noMemory), true}, {"transformer", fromText(transformer), true},
+      {"lstm", fromText(lstm), true},          {"two_states", fromFile("two-states.mlir"), true}};
 }
 
 void expectSame(const NamedTensors &one, const NamedTensors &other, const std::string &where) {

@@ -76,6 +76,21 @@ segment = 7
             std::string::npos);
 }
 
+TEST(Configuration, LstmHasNoHeads) {
+  constexpr std::string_view lstm = R"([model]
+kind = "lstm"
+vocab = 37
+d_model = 30
+layers = 2
+segment = 7
+)";
+  auto configuration = parseConfiguration(lstm, "m.toml");
+  ASSERT_TRUE(configuration) << configuration.error().message;
+  EXPECT_EQ(configuration->model.layers, 2);
+  EXPECT_NE(messageOf(lstm, {"model.heads=3"}).find("unknown key 'heads'"), std::string::npos);
+  EXPECT_NE(messageOf(lstm, {"model.layers=0"}).find("layers"), std::string::npos);
+}
+
 TEST(Configuration, EveryKindOfValue) {
   auto configuration = parseConfiguration(with(R"(activation = "relu"
 norm = "post"

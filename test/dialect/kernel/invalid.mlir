@@ -108,6 +108,22 @@ func.func @heads(%q: tensor<2x3x4xf32>, %l: tensor<2x3x3xf32>) -> tensor<2x3x3x3
 
 // -----
 
+func.func @lstm(%g: tensor<2x5x12xf32>, %h: tensor<2x1x3xf32>, %w: tensor<1x12x16xf32>) -> tensor<2x5x3xf32> {
+  // expected-error @below {{expected the packed weight to have the shape [1, 3, 16], but got [1, 12, 16]}}
+  %hs, %cs, %a = kernel.lstm %g, %h, %h, %w : (tensor<2x5x12xf32>, tensor<2x1x3xf32>, tensor<2x1x3xf32>, tensor<1x12x16xf32>) -> (tensor<2x5x3xf32>, tensor<2x5x3xf32>, tensor<2x5x12xf32>)
+  return %hs : tensor<2x5x3xf32>
+}
+
+// -----
+
+func.func @lstm(%a: tensor<2x5x12xf32>, %c: tensor<2x5x3xf32>, %h: tensor<2x1x3xf32>, %w: tensor<12x3xf32>) -> tensor<2x5x12xf32> {
+  // expected-error @below {{expected a packed weight [P, K, w], but got 'tensor<12x3xf32>'}}
+  %x:3 = kernel.lstm_gradient hiddens(%c) %a, %c, %h, %w : (tensor<2x5x3xf32>, tensor<2x5x12xf32>, tensor<2x5x3xf32>, tensor<2x1x3xf32>, tensor<12x3xf32>) -> (tensor<2x5x12xf32>, tensor<2x1x3xf32>, tensor<2x1x3xf32>)
+  return %x#0 : tensor<2x5x12xf32>
+}
+
+// -----
+
 func.func @offset(%x: tensor<2x6x4xf32>) -> tensor<2x3x4xf32> {
   // expected-error @below {{expected [offset, offset + size) within 6 entries, but got [4, 7)}}
   %s = kernel.slice %x axis 1 offset 4 : (tensor<2x6x4xf32>) -> tensor<2x3x4xf32>

@@ -176,6 +176,19 @@ func.func @attention(%q: tensor<2x5x6xf32>, %k: tensor<2x7x6xf32>, %key: tensor<
   return
 }
 
+// CHECK-LABEL: func.func @lstm
+func.func @lstm(%g: tensor<2x5x12xf32>, %h: tensor<2x1x3xf32>, %w: tensor<12x3xf32>, %d: tensor<2x5x3xf32>) {
+  // CHECK: memformer.lstm %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : (tensor<2x5x12xf32>, tensor<2x1x3xf32>, tensor<2x1x3xf32>, tensor<12x3xf32>) -> (tensor<2x5x3xf32>, tensor<2x5x3xf32>, tensor<2x5x12xf32>)
+  %hs, %cs, %a = memformer.lstm %g, %h, %h, %w : (tensor<2x5x12xf32>, tensor<2x1x3xf32>, tensor<2x1x3xf32>, tensor<12x3xf32>) -> (tensor<2x5x3xf32>, tensor<2x5x3xf32>, tensor<2x5x12xf32>)
+  // CHECK: memformer.lstm_gradient hiddens(%{{.*}}) cells(%{{.*}}) %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} :
+  %x:3 = memformer.lstm_gradient hiddens(%d) cells(%d) %a, %cs, %h, %w
+    : (tensor<2x5x3xf32>, tensor<2x5x3xf32>, tensor<2x5x12xf32>, tensor<2x5x3xf32>, tensor<2x1x3xf32>, tensor<12x3xf32>) -> (tensor<2x5x12xf32>, tensor<2x1x3xf32>, tensor<2x1x3xf32>)
+  // CHECK: memformer.lstm_gradient cells(%{{.*}}) %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} :
+  %y:3 = memformer.lstm_gradient cells(%d) %a, %cs, %h, %w
+    : (tensor<2x5x3xf32>, tensor<2x5x12xf32>, tensor<2x5x3xf32>, tensor<2x1x3xf32>, tensor<12x3xf32>) -> (tensor<2x5x12xf32>, tensor<2x1x3xf32>, tensor<2x1x3xf32>)
+  return
+}
+
 // CHECK-LABEL: func.func @memory
 func.func @memory(%x: tensor<2x5x6xf32>, %m: tensor<2x7x6xf32>, %w: tensor<6x6xf32>, %b: tensor<6xf32>, %key: tensor<2xi32>) {
   // CHECK: memformer.read %{{.*}}, %{{.*}} query(%{{.*}}, %{{.*}}) key(%{{.*}}, %{{.*}}) value(%{{.*}}, %{{.*}}) output(%{{.*}}, %{{.*}}) heads 2 :
