@@ -12,7 +12,7 @@ namespace memformer {
 
 /// [model]: the shape of the model. Widths, lengths and counts are numbers of elements.
 struct ModelSettings {
-  std::string kind = "memformer"; // "transformer" or "lstm"
+  std::string kind = "memformer";  // "transformer" or "lstm"
   int64_t vocab = 0;               // V
   int64_t width = 0;               // d_model
   int64_t heads = 0;               // H, divides width
