@@ -24,6 +24,7 @@ def ToKernelsPass : Pass<"memformer-to-kernels", "::mlir::ModuleOp"> {
   let options = [
     Option<"panelWidth", "panel-width", "int64_t", "16", "Columns of a panel of packed weights: the target's">,
     Option<"rowBlock", "row-block", "int64_t", "16", "Rows whose sums one workgroup of a layer norm's gradient adds up">,
+    Option<"roundTF32", "round-tf32", "bool", "false", "Round what products multiply to tf32 where memformer.precision says so; else they multiply f32, which is no less exact">,
     Option<"fewRows", "few-rows", "int64_t", "0", "Rows of the products, at most, that read the weights of a position as memformer.generation_weights says">
   ];
   let dependentDialects = ["::memformer::kernel::KernelDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];

@@ -24,8 +24,9 @@ void memformer::buildSchedulePipeline(OpPassManager &manager, const ScheduleOpti
 }
 
 void memformer::buildKernelPipeline(OpPassManager &manager, const KernelOptions &options) {
-  manager.addPass(createToKernelsPass(
-      ToKernelsPassOptions{.panelWidth = options.panelWidth, .fewRows = options.fewRows}));
+  manager.addPass(createToKernelsPass(ToKernelsPassOptions{.panelWidth = options.panelWidth,
+                                                           .roundTF32 = options.roundTF32,
+                                                           .fewRows = options.fewRows}));
   manager.addPass(createCSEPass());
   manager.addPass(createFusePass(
       FusePassOptions{options.fuseLayerNorm, options.fuseNormalize, options.fewRows}));

@@ -38,6 +38,10 @@ struct KernelOptions : mlir::PassPipelineOptions<KernelOptions> {
       *this, "fuse-normalize",
       llvm::cl::desc("make the normalisation of slots part of their attention"),
       llvm::cl::init(false)};
+  Option<bool> roundTF32{*this, "round-tf32",
+                         llvm::cl::desc("products round what they multiply to tf32 where the "
+                                        "module's precision says so"),
+                         llvm::cl::init(false)};
   Option<int64_t> fewRows{*this, "few-rows",
                           llvm::cl::desc("products of at most so many rows read the weights of a "
                                          "position, and layer norms become their prologue"),

@@ -47,9 +47,11 @@ void readModel(TableReader &reader, ModelSettings &model) {
   } else {
     size("layers", model.layers, mostLayers);
   }
-  reader.choice("precision", precision, {"f32", "bf16"});
-  model.precision = types[precision];
-  size_t weights = precision;
+  const std::vector<std::string_view> precisions = {"f32", "bf16", "tf32"};
+  reader.choice("precision", precision, precisions);
+  model.precision = precisions[precision];
+  // Those of tf32 are f32.
+  size_t weights = model.precision == "bf16" ? 1 : 0;
   reader.choice("generation_weights", weights, types);
   model.generationWeights = types[weights];
   model.activation = activation == 0 ? "gelu" : "relu";

@@ -26,7 +26,7 @@ struct ModelSettings {
   bool postNorm = false;           // norm = "post"
   double dropout = 0.0;            // in [0, 1)
   bool tieEmbeddings = false;
-  std::string precision = "f32"; // "f32" or "bf16": the type of what matrix products multiply
+  std::string precision = "f32"; // "f32", "tf32" or "bf16": what matrix products multiply
   /// "f32", "bf16" or "int8": the type of the weights that a generated position reads.
   std::string generationWeights = "f32";
 };

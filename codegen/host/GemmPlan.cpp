@@ -83,6 +83,10 @@ FailureOr<GemmPlan> GemmPlan::get(kernel::GemmOp op, const HostTarget &target) {
   if (m == 0 || k == 0)
     return op.emitOpError("expected at least one row and one column, but got a of type ") << a;
 
+  if (op.getOperandType() && !op.getOperandType()->isBF16())
+    return op.emitOpError("expected operands of bf16, or none, on a CPU, but got ")
+           << *op.getOperandType();
+
   int64_t panel = packed ? kernel::shapeOf(op.getB().getType())[2] : n;
   int64_t columns = packed ? stripColumns(panel, target.lanes) : 2 * target.lanes;
   if (columns == 0)

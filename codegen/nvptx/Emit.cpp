@@ -261,6 +261,17 @@ Value Emit::rounded(Value x) {
   return fromBits(arith::ShLIOp::create(b, loc, narrowBits(x), integer(16)));
 }
 
+Value Emit::rounded(Value x, Type type) {
+  if (type.isBF16())
+    return rounded(x);
+  if (target.hasTF32())
+    return fromBits(call("llvm.nvvm.f2tf32.rna", b.getI32Type(), {x}));
+  // Half of a last place is added, and what is below a place cut off; what is not a number stays.
+  Value sum = add(bits(x), integer(0x1000));
+  Value cut = fromBits(arith::AndIOp::create(b, loc, sum, integer(int32_t(0xffffe000))));
+  return select(compare(arith::CmpFPredicate::UNO, x, x), x, cut);
+}
+
 Value Emit::narrowPair(Value low, Value high) {
   if (target.hasBF16()) {
     auto pair = VectorType::get({2}, b.getBF16Type());

@@ -117,16 +117,20 @@ public:
   void waitForCopies(int64_t groups);
 
   // Tensor cores.
-  /// Four 8 × 8 matrices of bf16 in shared memory, of which lane i gives the address of row i mod 8
-  /// of matrix i / 8: a word of each.
+  /// Four matrices of 8 × 4 words in shared memory, of which lane i gives the address of row i mod
+  /// 8 of matrix i / 8: word i mod 4 of row i / 4 of each. Transposed are 8 × 8 halves of words.
   llvm::SmallVector<mlir::Value> loadMatrices(mlir::Value pointer, bool transposed);
-  /// sums + A B: 16 × 16 by 16 × 8 of bf16, fragments as mma.sync.m16n8k16 has them.
+  /// sums + A B: 16 × 16 by 16 × 8 of bf16, fragments as mma.sync.m16n8k16 has them; 16 × 8 by 8 ×
+  /// 8 of f32 whose low bits are not looked at, as mma.sync.m16n8k8.tf32 has them.
   Carried multiplyMatrices(mlir::ValueRange a, mlir::ValueRange b, mlir::ValueRange sums);
+  Carried multiplyTF32(mlir::ValueRange a, mlir::ValueRange b, mlir::ValueRange sums);
 
   // bf16 as the high half of an f32.
   /// The nearest, ties to even, as i32 in whose low half it is; the high half is zero.
   mlir::Value narrowBits(mlir::Value x);
   mlir::Value rounded(mlir::Value x);
+  /// The nearest of bf16, ties to even, or of tf32, ties away from zero.
+  mlir::Value rounded(mlir::Value x, mlir::Type type);
   /// Two numbers rounded, the first in the low half.
   mlir::Value narrowPair(mlir::Value low, mlir::Value high);
 

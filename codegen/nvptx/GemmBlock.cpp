@@ -13,7 +13,7 @@ GemmShape::GemmShape(kernel::GemmOp op) {
   transposeA = op.getTransposeA();
   packed = op.getPacked();
   normalized = bool(op.getScale());
-  rounds = bool(op.getOperandType());
+  operandType = op.getOperandType().value_or(Type());
   m = transposeA ? kernel::widthOf(a) : kernel::rowsOf(a);
   k = transposeA ? kernel::rowsOf(a) : kernel::widthOf(a);
   n = int64_t(op.getN());
@@ -70,7 +70,7 @@ Value GemmBlock::entryOfB(Value k, Value column) {
   Value j = e.minIndex(e.addIndex(firstColumn, column), shape.n - 1), place;
   if (!shape.packed) {
     place = e.at(depth, shape.n, j);
-  } else if (!shape.rounds) {
+  } else if (!shape.inPairs()) {
     Value row = e.at(e.divIndex(j, shape.panel), shape.k, depth);
     place = e.at(row, shape.panel, e.remIndex(j, shape.panel));
   } else {
@@ -117,10 +117,9 @@ FailureOr<int64_t> emitGemm(Emit &e, kernel::GemmOp op, const KernelArguments &a
   if (shape.m == 0 || shape.k == 0)
     return op.emitOpError("expected at least one row and one column, but got a of type ")
            << op.getA().getType();
-  // Panels of four columns and more are copied 16 bytes at a time.
-  bool canCopy = !shape.packed || shape.panel % 4 == 0;
-  return shape.rounds && e.target.hasBF16() && canCopy ? emitMmaGemm(e, op, arguments)
-                                                       : emitFmaGemm(e, op, arguments);
+  return shape.operandType && e.target.hasMatrixProducts(shape.operandType)
+             ? emitMmaGemm(e, op, arguments)
+             : emitFmaGemm(e, op, arguments);
 }
 
 } // namespace memformer::nvptx

@@ -15,8 +15,10 @@ struct GemmShape {
 
   int64_t m, n, k;
   bool transposeA, packed, normalized;
-  /// Factors are rounded to bf16.
-  bool rounds;
+  /// To which factors are rounded: bf16, tf32, or null.
+  mlir::Type operandType;
+  /// Packed entries of two consecutive k are side by side.
+  bool inPairs() const { return operandType && operandType.isBF16(); }
   /// Columns of a packed panel, 0 without.
   int64_t panel = 0;
 };
@@ -56,7 +58,7 @@ private:
   bool supported = true;
 };
 
-/// The product with f32 multiply-adds; and with tensor cores, for factors of bf16.
+/// The product with f32 multiply-adds; and with tensor cores, for factors that are rounded.
 mlir::FailureOr<int64_t> emitFmaGemm(Emit &e, kernel::GemmOp op, const KernelArguments &arguments);
 mlir::FailureOr<int64_t> emitMmaGemm(Emit &e, kernel::GemmOp op, const KernelArguments &arguments);
 

@@ -3,6 +3,7 @@
 #ifndef MEMFORMER_CODEGEN_NVPTX_GPUTARGET_H
 #define MEMFORMER_CODEGEN_NVPTX_GPUTARGET_H
 
+#include "mlir/IR/Types.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -26,12 +27,19 @@ struct GpuTarget {
   int64_t threadsOfMultiprocessor;
   /// Bytes a second, and operations a second of f32 on ordinary lanes and of bf16 on tensor cores.
   double bandwidth, f32Rate, bf16Rate;
+  /// Of tf32 on tensor cores: half of that on all of them.
+  double tf32Rate() const { return bf16Rate / 2; }
 
   static constexpr int64_t warp = 32;
   static constexpr int64_t registersOfMultiprocessor = 65536;
 
-  /// mma.sync.m16n8k16 of bf16, cp.async: compute capability 8.
+  /// mma.sync of bf16 and of tf32, cp.async: compute capability 8.
   bool hasBF16() const { return capability >= 80; }
+  bool hasTF32() const { return capability >= 80; }
+  /// Whether tensor cores multiply entries of this type here.
+  bool hasMatrixProducts(mlir::Type type) const {
+    return (type.isBF16() && hasBF16()) || (type.isTF32() && hasTF32());
+  }
   bool hasAsyncCopies() const { return capability >= 80; }
 
   /// Columns of a panel that `kernel.pack` makes: a block of columns of a product.

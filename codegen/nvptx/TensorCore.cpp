@@ -28,12 +28,23 @@ SmallVector<Value> Emit::loadMatrices(Value pointer, bool transposed) {
   return callForMany(name, {word, word, word, word}, {pointer});
 }
 
-Emit::Carried Emit::multiplyMatrices(ValueRange a, ValueRange b, ValueRange sums) {
+static Emit::Carried multiply(Emit &e, StringRef intrinsic, ValueRange a, ValueRange b,
+                              ValueRange sums) {
   SmallVector<Value> operands(a);
   llvm::append_range(operands, b);
   llvm::append_range(operands, sums);
-  SmallVector<Type> types(4, this->b.getF32Type());
-  return callForMany("llvm.nvvm.mma.m16n8k16.row.col.bf16", types, operands);
+  SmallVector<Type> types(4, e.b.getF32Type());
+  return e.callForMany(intrinsic, types, operands);
+}
+
+Emit::Carried Emit::multiplyMatrices(ValueRange a, ValueRange b, ValueRange sums) {
+  return multiply(*this, "llvm.nvvm.mma.m16n8k16.row.col.bf16", a, b, sums);
+}
+
+Emit::Carried Emit::multiplyTF32(ValueRange a, ValueRange b, ValueRange sums) {
+  SmallVector<Value> ofA = llvm::map_to_vector(a, [&](Value x) { return bits(x); });
+  SmallVector<Value> ofB = llvm::map_to_vector(b, [&](Value x) { return bits(x); });
+  return multiply(*this, "llvm.nvvm.mma.m16n8k8.row.col.tf32", ofA, ofB, sums);
 }
 
 } // namespace memformer::nvptx

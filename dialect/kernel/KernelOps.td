@@ -22,7 +22,7 @@ def Kernel_Dialect : Dialect {
 
     **Accumulation.** A kernel with `accumulate = @p` has no result in its place: it adds to the gradient buffer of parameter p.
 
-    **Narrow storage.** Kernels compute in f32. A product with `operands bf16` rounds the entries of its operands to bf16 before it multiplies them, and sums in f32; so does a reduction with it before it adds. A result that only such
+    **Narrow storage.** Kernels compute in f32. A product with `operands bf16` rounds the entries of its operands to bf16 before it multiplies them, and sums in f32; so does a reduction with it before it adds. With `operands tf32` (significands of 11 bits, ties away from zero) nothing is stored in another type. A result that only such
     kernels read may have the type `tensor<…xbf16>` (`-kernel-narrow`): it is rounded as it is stored, which changes no bit of any other value. Regions see and yield f32 whatever is stored.
 
     **Arguments of the compiled function**: the operands in order, then the results in order (the gradient buffer in the place of an accumulated result).
@@ -54,7 +54,7 @@ def GemmOp : Kernel_RegionOp<"gemm", [AttrSizedOperandSegments]> {
   let summary = "matrix product with a fused prologue and epilogue";
   let description = [{
     C[m, n] = Σ_k A[m, k] B[k, n], summed in an order that depends on the shape alone, then the epilogue. A is `[…, K]` read by rows, or with `transpose_a` a matrix `[…, M]` read by columns (weight gradients).
-    B is `[…, N]` by rows, or with `packed` what `kernel.pack` made: pairs of bf16 with `operands bf16`, else panels of f32, or of bf16 or i8, whose entries are taken as f32 (the epilogue multiplies by the scales of i8). `n` is N. With `operands bf16` the entries of A (after its normalisation) and B are rounded to bf16 before they are multiplied. With `scale` and `shift` A's rows are layer-normalised first; with `store_normalized` the normalised rows are the last result.
+    B is `[…, N]` by rows, or with `packed` what `kernel.pack` made: pairs of bf16 with `operands bf16`, panels of f32 with `operands tf32`, else panels of f32, or of bf16 or i8, whose entries are taken as f32 (the epilogue multiplies by the scales of i8). `n` is N. With `operands` the entries of A (after its normalisation) and B are rounded to that type before they are multiplied. With `scale` and `shift` A's rows are layer-normalised first; with `store_normalized` the normalised rows are the last result.
     The epilogue's first block argument is C's entry.
 
     ```mlir
@@ -67,7 +67,7 @@ def GemmOp : Kernel_RegionOp<"gemm", [AttrSizedOperandSegments]> {
   }];
   let arguments = (ins StoredTensor:$a, PanelTensor:$b, Optional<FloatTensor>:$scale, Optional<FloatTensor>:$shift, Variadic<AnyModelTensor>:$extras,
     I64Attr:$n, UnitAttr:$transpose_a, UnitAttr:$packed, UnitAttr:$store_normalized, DefaultValuedAttr<F64Attr, "1e-5">:$epsilon,
-    DefaultValuedAttr<DenseI32ArrayAttr, "{}">:$indexing, OptionalAttr<FlatSymbolRefAttr>:$accumulate, OptionalAttr<TypeAttrOf<BF16>>:$operand_type);
+    DefaultValuedAttr<DenseI32ArrayAttr, "{}">:$indexing, OptionalAttr<FlatSymbolRefAttr>:$accumulate, OptionalAttr<TypeAttrOf<AnyTypeOf<[BF16, TF32]>>>:$operand_type);
   let results = (outs Variadic<StoredTensor>:$results);
   let regions = (region SizedRegion<1>:$epilogue);
   let assemblyFormat = [{

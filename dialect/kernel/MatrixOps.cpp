@@ -48,7 +48,7 @@ static LogicalResult verifyB(GemmOp op, int64_t depth, int64_t n) {
     return success();
   }
   ArrayRef<int64_t> shape = shapeOf(type);
-  bool inPairs = bool(op.getOperandType());
+  bool inPairs = op.getOperandType() && op.getOperandType()->isBF16();
   if (shape.size() != (inPairs ? 4 : 3) || shape[2] < 1)
     return op.emitOpError("expected packed b to be ")
            << (inPairs ? "[P, ⌈K/2⌉, w, 2]" : "[P, K, w]") << ", but got " << type;
@@ -63,7 +63,10 @@ LogicalResult GemmOp::verify() {
   int64_t depth = getTransposeA() ? rowsOf(a) : widthOf(a);
   int64_t n = int64_t(getN());
   Type element = cast<ShapedType>(getB().getType()).getElementType();
-  if (getPacked() && getOperandType() && element != *getOperandType())
+  Type rounded = getOperandType().value_or(Type());
+  if (rounded && rounded.isTF32())
+    rounded = Float32Type::get(getContext());
+  if (getPacked() && rounded && element != rounded)
     return emitOpError("expected packed b of the type that the operands are rounded to, but got ")
            << getB().getType();
   if (!getPacked() && element.isInteger(8))

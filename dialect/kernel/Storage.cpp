@@ -14,7 +14,9 @@ Type narrowTypeOf(OpOperand &operand) {
   if (auto gemm = dyn_cast<GemmOp>(op)) {
     bool isFactor = operand.getOperandNumber() == 1 ||
                     (operand.getOperandNumber() == 0 && !gemm.getScale()); // normalised in f32
-    return isFactor ? gemm.getOperandType().value_or(Type()) : Type();
+    // Tensors of tf32 there are none.
+    Type type = gemm.getOperandType().value_or(Type());
+    return isFactor && type && type.isBF16() ? type : Type();
   }
   if (auto reduce = dyn_cast<ReduceOp>(op))
     return reduce.getOperandType().value_or(Type());

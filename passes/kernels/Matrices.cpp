@@ -26,7 +26,7 @@ void KernelLowering::lowerLinear(LinearOp op) {
   auto packed = RankedTensorType::get({panels, depth, options.panelWidth},
                                       stored ? stored : Type(builder.getF32Type()));
   TypeAttr operandType = stored ? TypeAttr() : options.operandType;
-  if (operandType) // pairs of rows side by side
+  if (operandType && operandType.getValue().isBF16()) // pairs of rows side by side
     packed = RankedTensorType::get({panels, (depth + 1) / 2, options.panelWidth, 2},
                                    operandType.getValue());
   Type scales = RankedTensorType::get({n}, builder.getF32Type());
@@ -103,7 +103,9 @@ void KernelLowering::lowerSumLeading(SumLeadingOp op) {
   // The gradient of a bias adds what the products of the same linear layer multiply: alike rounded,
   // it can be stored so.
   bool isFactor = llvm::any_of(op.getInput().getUsers(), llvm::IsaPred<WeightGradientOp>);
-  TypeAttr operandType = isFactor ? options.operandType : TypeAttr();
+  TypeAttr operandType = options.operandType;
+  if (!isFactor || (operandType && !operandType.getValue().isBF16()))
+    operandType = {};
   auto build = [this, op, operandType](Type result, FlatSymbolRefAttr accumulate) mutable {
     return kernel::ReduceOp::create(builder, location, result, op.getInput(),
                                     uint64_t(typeOf(op.getResult()).getNumElements()), accumulate,

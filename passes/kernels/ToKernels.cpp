@@ -29,10 +29,12 @@ struct ToKernelsPass : memformer::impl::ToKernelsPassBase<ToKernelsPass> {
     auto type = dyn_cast<TypeAttr>(precision);
     if (type && type.getValue().isF32())
       return TypeAttr();
+    if (type && type.getValue().isTF32())
+      return roundTF32 ? type : TypeAttr();
     if (type && type.getValue().isBF16())
       return type;
     return getOperation().emitError("expected ")
-           << precisionAttribute << " to be f32 or bf16, but got " << precision;
+           << precisionAttribute << " to be f32, tf32 or bf16, but got " << precision;
   }
 
   // What the module says of them; null where it says nothing.

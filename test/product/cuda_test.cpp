@@ -109,6 +109,38 @@ INSTANTIATE_TEST_SUITE_P(Cases, CudaTrace,
                                          "head-one", "tiny"),
                          testName);
 
+class CudaTraceWithTF32 : public CudaTrace {};
+
+// An entry of a product of tf32 is off by at most 2⁻¹¹ of what is multiplied, which has about the
+// size of the largest entry; sublayers in a row, and segments, add such errors up, as for bf16.
+TEST_P(CudaTraceWithTF32, IsCloseAndHasTheSameBitsUnderEverySchedule) {
+  auto expected = readTensors(caseFile("expected.safetensors"));
+  ASSERT_TRUE(expected) << expected.error().message;
+  Tensors first;
+  for (const char *schedule : {"mrbp", "checkpoint", "bptt"}) {
+    SCOPED_TRACE(schedule);
+    Tensors found =
+        trace({"--device", "cuda:0", "--schedule", schedule, "--set", "model.precision=tf32"});
+    if (first.empty())
+      first = found;
+    EXPECT_EQ(compareBits(first, found), "");
+  }
+  // A softmax does not see what is added to all keys: the gradient of their bias is zero, and what
+  // is computed of it is rounding alone.
+  for (Tensors *tensors : {&first, &*expected})
+    std::erase_if(*tensors, [](const auto &entry) { return entry.first.ends_with("key.bias"); });
+  auto difference = compareToExpected(first, *expected);
+  ASSERT_TRUE(difference) << difference.error().message;
+  fmt::print("worst difference {:.1e} of the largest entry, in {}\n", difference->relative,
+             difference->tensor);
+  EXPECT_GT(difference->relative, 1e-5) << "products of f32 are more exact than this";
+  EXPECT_LE(difference->relative, 16 * 0x1p-11) << difference->tensor;
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, CudaTraceWithTF32,
+                         testing::Values("base", "projected-post-norm", "head-one", "tiny"),
+                         testName);
+
 constexpr const char *recall = R"([model]
 vocab = 26
 d_model = 12

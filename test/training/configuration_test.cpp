@@ -44,6 +44,7 @@ TEST(Configuration, WeightsOfGenerationAreThoseOfProducts) {
   for (auto [more, precision, weights] :
        {std::tuple{"", "f32", "f32"}, std::tuple{"precision = \"bf16\"\n", "bf16", "bf16"},
         std::tuple{"generation_weights = \"int8\"\n", "f32", "int8"},
+        std::tuple{"precision = \"tf32\"\n", "tf32", "f32"},
         std::tuple{"precision = \"bf16\"\ngeneration_weights = \"f32\"\n", "bf16", "f32"}}) {
     auto configuration = parseConfiguration(with(more), "m.toml");
     ASSERT_TRUE(configuration) << configuration.error().message;

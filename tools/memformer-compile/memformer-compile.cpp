@@ -139,15 +139,17 @@ void printDiagnostic(Diagnostic &diagnostic) {
 // What a target wishes of the passes.
 struct TargetOptions {
   int64_t panelWidth, fewRows;
-  bool fuseNormalize;
+  bool fuseNormalize, roundTF32;
 };
 
 TargetOptions optionsOf(const host::HostTarget &target) {
-  return {target.panelWidth(), host::mostVectorRows, false};
+  return {target.panelWidth(), host::mostVectorRows, false, false};
 }
 
 // A launch costs more than a block that has all heads of its rows.
-TargetOptions optionsOf(const nvptx::GpuTarget &target) { return {target.panelWidth(), 0, true}; }
+TargetOptions optionsOf(const nvptx::GpuTarget &target) {
+  return {target.panelWidth(), 0, true, target.hasTF32()};
+}
 
 // The passes up to a level, Program at most.
 void buildPipeline(OpPassManager &passes, const Settings &settings, const TargetOptions &target) {
@@ -173,6 +175,7 @@ void buildPipeline(OpPassManager &passes, const Settings &settings, const Target
   kernelOptions.training = scheduleOptions.training;
   kernelOptions.fewRows = target.fewRows;
   kernelOptions.fuseNormalize = target.fuseNormalize;
+  kernelOptions.roundTF32 = target.roundTF32;
   buildKernelPipeline(passes, kernelOptions);
   if (level != Level::Kernels)
     buildProgramPipeline(passes, ProgramOptions());

@@ -8,7 +8,7 @@ import sys
 import tempfile
 
 BENCH = pathlib.Path(__file__).resolve().parents[3] / "bench"
-PRECISIONS = ("f32", "bf16")
+PRECISIONS = ("f32", "tf32", "bf16")
 
 
 def kernels_of(model, architecture, schedule, precision):

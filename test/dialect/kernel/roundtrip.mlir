@@ -143,6 +143,17 @@ func.func @stored_weights(%a: tensor<1x5xf32>, %w: tensor<6x5xf32>) -> (tensor<1
   return %c, %d : tensor<1x6xf32>, tensor<1x6xf32>
 }
 
+// Nothing is stored in tf32.
+// CHECK-LABEL: func.func @tf32(
+func.func @tf32(%a: tensor<3x5xf32>, %p: tensor<1x5x16xf32>) -> tensor<3x6xf32> {
+  // CHECK: kernel.gemm %{{.*}}, %{{.*}} n 6 packed operands tf32 : (tensor<3x5xf32>, tensor<1x5x16xf32>) -> tensor<3x6xf32> {
+  %c = kernel.gemm %a, %p n 6 packed operands tf32 : (tensor<3x5xf32>, tensor<1x5x16xf32>) -> tensor<3x6xf32> {
+  ^bb0(%x: f32, %i: i32):
+    kernel.yield %x : f32
+  }
+  return %c : tensor<3x6xf32>
+}
+
 // What is rounded, and what is stored so.
 // CHECK-LABEL: func.func @pairs(
 func.func @pairs(%a: tensor<3x5xf32>, %w: tensor<6x5xf32>, %v: tensor<5xf32>) -> tensor<6xf32> {

@@ -26,7 +26,7 @@ func.func @other(%x: tensor<2xf32>) -> tensor<2xf32> {
 func.func private @external(tensor<2xf32>)
 
 // -----
-// expected-error@+1 {{expected memformer.precision to be f32 or bf16, but got f16}}
+// expected-error@+1 {{expected memformer.precision to be f32, tf32 or bf16, but got f16}}
 module attributes {memformer.precision = f16} {
 }
 

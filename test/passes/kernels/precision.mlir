@@ -1,4 +1,6 @@
 // RUN: memformer-opt %s -memformer-to-kernels=panel-width=16 | FileCheck %s
+// RUN: sed s/bf16/tf32/ %s | memformer-opt -memformer-to-kernels='panel-width=16 round-tf32' | FileCheck %s --check-prefix=TF32 --implicit-check-not=bf16
+// RUN: sed s/bf16/tf32/ %s | memformer-opt -memformer-to-kernels=panel-width=16 | FileCheck %s --check-prefix=F32 --implicit-check-not='operands tf32'
 
 // Products round what they multiply, and the gradient of a bias what it adds; other sums do not.
 module attributes {memformer.precision = bf16} {
@@ -25,3 +27,14 @@ func.func @linear(%x: tensor<2x3x7xf32>, %g: tensor<2x3x5xf32>) -> (tensor<2x3x5
   return %y, %z : tensor<2x3x5xf32>, tensor<3x7xf32>
 }
 }
+
+// What is multiplied in tf32 is stored in f32, and sums take it as it is.
+// TF32-LABEL: func.func @linear(
+// TF32: %[[P:.*]] = kernel.pack %{{.*}} transposed : (tensor<5x7xf32>) -> tensor<1x7x16xf32>
+// TF32: kernel.gemm %{{.*}}, %[[P]] n 5 packed operands tf32 :
+// TF32: kernel.gemm %{{.*}} n 7 transpose_a operands tf32 accumulate @w
+// TF32: kernel.reduce %{{.*}} entries 5 accumulate @b
+
+// Targets without such products multiply f32.
+// F32-LABEL: func.func @linear(
+// F32: kernel.gemm %{{.*}} n 5 packed :

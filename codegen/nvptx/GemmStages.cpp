@@ -1,0 +1,174 @@
+// The factors of a matrix product in shared memory: a ring of steps, filled ahead.
+
+#include "codegen/nvptx/GemmStages.h"
+
+using namespace mlir;
+
+namespace memformer::nvptx {
+
+GemmStages::GemmStages(Emit &e, GemmBlock &block, const StageForm &form)
+    : e(e), block(block), shape(block.shape), form(form) {
+  int64_t of = form.entriesOfWord, entries = form.entries();
+  // 16 bytes of memory that are words as they lie there, of a buffer that begins where they may.
+  auto canCopy = [&](const Buffer &factor, int64_t rowLength) {
+    bool isWords = factor.isNarrow() ? of == 2 : of == 1 && !form.rounds;
+    return e.target.hasAsyncCopies() && isWords && rowLength % (4 * of) == 0 &&
+           factor.entries() >= 16 * of;
+  };
+  a.isDeep = !shape.transposeA;
+  a.rows = a.isDeep ? form.rows : entries;
+  a.words = a.isDeep ? form.depth : form.rows / of;
+  a.pitch = a.words + (a.isDeep ? form.innerPadding : form.outerPadding);
+  a.async = canCopy(block.a, a.isDeep ? shape.k : shape.m) && !shape.normalized;
+  b.isDeep = shape.packed && of == 2;
+  b.rows = b.isDeep ? form.depth : entries;
+  b.words = b.isDeep ? form.columns : form.columns / of;
+  b.pitch = b.words + form.outerPadding;
+  b.async = canCopy(block.b, shape.packed ? shape.panel * of : shape.n);
+  ring = copies() ? 3 : 2;
+  begin = e.sharedBytes();
+  Type word = of == 2 ? Type(e.b.getI32Type()) : Type(e.b.getF32Type());
+  a.buffer = e.shared(ring * a.size(), word);
+  b.buffer = e.shared(ring * b.size(), word);
+}
+
+// Words 4 i … 4 i + 3 of each row of a step, where they lie together in memory too.
+void GemmStages::copyStage(const Stage &stage, bool isA, Value slot, Value k) {
+  int64_t runs = stage.words / 4, total = stage.rows * runs, threads = e.threads();
+  int64_t of = form.entriesOfWord, run = 4 * of;
+  bool wholeDepth = shape.k % form.entries() == 0;
+  for (int64_t done = 0; done < total; done += threads) {
+    Value number = e.addIndex(e.thread(), done);
+    auto copy = [&] {
+      Value row = e.divIndex(number, runs), word = e.mulIndex(e.remIndex(number, runs), 4);
+      Value to = e.addIndex(e.mulIndex(slot, stage.size()), e.at(row, stage.pitch, word));
+      Value entry = e.mulIndex(word, of), deep, place;
+      if (isA && stage.isDeep) {
+        Value kOfRun = e.addIndex(k, entry);
+        deep = e.less(kOfRun, shape.k);
+        Value m = e.minIndex(e.addIndex(block.firstRow, row), shape.m - 1);
+        place = e.at(m, shape.k, wholeDepth ? kOfRun : e.minIndex(kOfRun, shape.k - run));
+      } else if (!isA && shape.packed) {
+        int64_t lines = (shape.k + of - 1) / of;
+        int64_t panels = (shape.n + shape.panel - 1) / shape.panel;
+        Value line = e.addIndex(e.divIndex(k, of), row);
+        deep = e.less(line, lines);
+        Value j = e.minIndex(e.addIndex(block.firstColumn, word), panels * shape.panel - 4);
+        Value at = e.at(e.divIndex(j, shape.panel), lines,
+                        wholeDepth ? line : e.minIndex(line, lines - 1));
+        place = e.mulIndex(e.at(at, shape.panel, e.remIndex(j, shape.panel)), of);
+      } else {
+        int64_t width = isA ? shape.m : shape.n;
+        Value kOfRow = e.addIndex(k, row);
+        deep = e.less(kOfRow, shape.k);
+        Value j = e.addIndex(isA ? block.firstRow : block.firstColumn, entry);
+        place = e.at(wholeDepth ? kOfRow : e.minIndex(kOfRow, shape.k - 1), width,
+                     e.minIndex(j, width - run));
+      }
+      e.copyAsync(e.pointerTo(isA ? block.a : block.b, place), e.pointerTo(stage.buffer, to),
+                  wholeDepth ? Value() : deep);
+    };
+    if (done + threads <= total)
+      copy();
+    else
+      e.ifThen(e.less(number, total), copy);
+  }
+}
+
+// The entries of the thread's words of a factor that is computed or rounded, or whose rows do not
+// lie so in memory. Neighbouring threads read neighbouring entries.
+Emit::Carried GemmStages::fetchStage(const Stage &stage, bool isA, Value k) {
+  Emit::Carried entries;
+  if (stage.async)
+    return entries;
+  int64_t of = form.entriesOfWord;
+  for (int64_t i = 0; i < wordsOf(stage); ++i) {
+    Value number = e.addIndex(e.thread(), i * e.threads());
+    Value row = e.divIndex(number, stage.words), word = e.remIndex(number, stage.words);
+    for (int64_t half = 0; half < of; ++half) {
+      Value inner = e.addIndex(e.mulIndex(word, of), half);
+      if (isA)
+        entries.push_back(stage.isDeep ? block.entryOfA(row, e.addIndex(k, inner))
+                                       : block.entryOfA(inner, e.addIndex(k, row)));
+      else if (stage.isDeep)
+        entries.push_back(
+            block.entryOfB(e.addIndex(k, e.addIndex(e.mulIndex(row, of), half)), word));
+      else
+        entries.push_back(block.entryOfB(e.addIndex(k, row), inner));
+    }
+  }
+  return entries;
+}
+
+Emit::Carried GemmStages::fetch(Value k) {
+  Emit::Carried entries = fetchStage(a, true, k);
+  llvm::append_range(entries, fetchStage(b, false, k));
+  return entries;
+}
+
+void GemmStages::keepStage(const Stage &stage, const Buffer &from, Value slot, ValueRange entries) {
+  size_t of = size_t(form.entriesOfWord);
+  for (size_t i = 0; i < entries.size(); i += of) {
+    Value number = e.addIndex(e.thread(), int64_t(i / of) * e.threads());
+    Value to = e.at(e.divIndex(number, stage.words), stage.pitch, e.remIndex(number, stage.words));
+    Value word = of == 2                           ? e.narrowPair(entries[i], entries[i + 1])
+                 : form.rounds && !from.isNarrow() ? e.rounded(entries[i], shape.operandType)
+                                                   : entries[i];
+    e.store(word, stage.buffer, e.addIndex(e.mulIndex(slot, stage.size()), to));
+  }
+}
+
+void GemmStages::keep(Value slot, ValueRange entries) {
+  size_t ofA = a.async ? 0 : size_t(form.entriesOfWord * wordsOf(a));
+  keepStage(a, block.a, slot, entries.take_front(ofA));
+  keepStage(b, block.b, slot, entries.drop_front(ofA));
+}
+
+Emit::Carried GemmStages::sum(ValueRange zeros,
+                              llvm::function_ref<Emit::Carried(Value, ValueRange)> multiply) {
+  int64_t entries = form.entries(), steps = (shape.k + entries - 1) / entries;
+  auto copy = [&](Value slot, Value k) {
+    if (a.async)
+      copyStage(a, true, slot, k);
+    if (b.async)
+      copyStage(b, false, slot, k);
+  };
+  for (int64_t step = 0; step < ring - 1; ++step) {
+    Value slot = e.index(step), k = e.index(step * entries);
+    if (step < steps)
+      copy(slot, k);
+    if (copies())
+      e.commitCopies();
+    keep(slot, fetch(k));
+  }
+  Emit::Carried carried(zeros);
+  carried.push_back(e.index(0));
+  carried = e.loop(e.index(0), e.index(steps), 1, carried, [&](Value step, ValueRange values) {
+    Value slot = values.back();
+    // Of the groups but the last, all have arrived: this step's too. Behind the barrier everyone's
+    // have, and nobody reads the slot that is filled next.
+    if (copies())
+      e.waitForCopies(ring - 2);
+    e.barrier();
+    Value isFirst = e.compareInt(arith::CmpIPredicate::eq, slot, e.index(0));
+    Value filled = e.select(isFirst, e.index(ring - 1), e.sub(slot, e.index(1)));
+    Value ahead = e.addIndex(step, ring - 1), k = e.mulIndex(ahead, entries);
+    if (copies()) {
+      e.ifThen(e.less(ahead, steps), [&] { copy(filled, k); });
+      e.commitCopies();
+    }
+    // What is needed next is on its way while this step multiplies.
+    Emit::Carried fetched = fetch(k);
+    Emit::Carried sums = multiply(slot, values.drop_back());
+    keep(filled, fetched);
+    Value next = e.addIndex(slot, 1);
+    Value wraps = e.compareInt(arith::CmpIPredicate::eq, next, e.index(ring));
+    sums.push_back(e.select(wraps, e.index(0), next));
+    return sums;
+  });
+  e.barrier();
+  carried.pop_back();
+  return carried;
+}
+
+} // namespace memformer::nvptx
