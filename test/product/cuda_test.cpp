@@ -112,7 +112,8 @@ INSTANTIATE_TEST_SUITE_P(Cases, CudaTrace,
 class CudaTraceWithTF32 : public CudaTrace {};
 
 // An entry of a product of tf32 is off by at most 2⁻¹¹ of what is multiplied, which has about the
-// size of the largest entry; sublayers in a row, and segments, add such errors up, as for bf16.
+// size of the largest entry; sublayers in a row, and segments, add such errors up: to 29 of them
+// where a model has 6 columns and six heads of one.
 TEST_P(CudaTraceWithTF32, IsCloseAndHasTheSameBitsUnderEverySchedule) {
   auto expected = readTensors(caseFile("expected.safetensors"));
   ASSERT_TRUE(expected) << expected.error().message;
@@ -134,7 +135,7 @@ TEST_P(CudaTraceWithTF32, IsCloseAndHasTheSameBitsUnderEverySchedule) {
   fmt::print("worst difference {:.1e} of the largest entry, in {}\n", difference->relative,
              difference->tensor);
   EXPECT_GT(difference->relative, 1e-5) << "products of f32 are more exact than this";
-  EXPECT_LE(difference->relative, 16 * 0x1p-11) << difference->tensor;
+  EXPECT_LE(difference->relative, 32 * 0x1p-11) << difference->tensor;
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, CudaTraceWithTF32,
