@@ -11,7 +11,7 @@ import venv
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Some machines set these for the benefit of old libraries; current ones are slowed by them.
 HINDRANCES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "MKL_ENABLE_INSTRUCTIONS", "MKL_DEBUG_CPU_TYPE", "ATEN_CPU_CAPABILITY", "DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA", "MALLOC_ARENA_MAX")
-PACKAGES = {"torch": "torch numpy", "jax": "jax numpy", "iree.compiler": "iree-base-compiler iree-base-runtime"}
+PACKAGES = {"torch": "torch numpy", "jax": "jax numpy", "jax_cuda12_plugin": "jax[cuda12] numpy", "iree.compiler": "iree-base-compiler iree-base-runtime"}
 
 
 class Unavailable(Exception):
@@ -117,18 +117,21 @@ class Memformer:
     def __init__(self, build, config, row):
         mode = ["--mode", row.work] if row.work in ("infer", "generate") else ["--mode", "train", "--schedule", row.work]
         shape = ["--batch", row.batch, "--segments", row.segments, "--threads", row.threads]
-        self.command = [str(word) for word in [pathlib.Path(build) / "bin" / "memformer-run", "bench", config, *mode, *shape, "--json"]]
+        place = ["--device", "cuda:0", "--set", f"model.precision={row.precision}"] if row.device == "cuda" else []
+        self.command = [str(word) for word in [pathlib.Path(build) / "bin" / "memformer-run", "bench", config, *mode, *shape, *place, "--json"]]
         self.peak, self.flops = 0, 0
 
     def run(self, repeat, seconds, cache=None):
         variables = environment() | ({"XDG_CACHE_HOME": cache} if cache else {})
         command = [*self.command, "--repeat", str(repeat), "--seconds", str(seconds)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables)
-        text = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise Unavailable(f"{' '.join(command)} failed")
+        with tempfile.TemporaryFile(mode="w+") as errors:
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=variables)
+            text = process.stdout.read()
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            if process.returncode:
+                errors.seek(0)
+                raise Unavailable((errors.read().strip().splitlines() or [f"{' '.join(command)} failed"])[-1])
         result = json.loads(text)
         # The compiler that a first run starts does not count.
         if result["cached"]:
@@ -152,15 +155,15 @@ class Memformer:
 def pytorch(python, config, row, compiled):
     if row.work == "generate" and compiled:
         raise Unavailable("not written for generate")
-    command = [python.needs("torch"), ROOT / "bench" / "pytorch_memformer.py", config, "--work", row.work, *row.shape(), *(["--compile"] if compiled else [])]
+    command = [python.needs("torch"), ROOT / "bench" / "pytorch_memformer.py", config, "--work", row.work, *row.shape(), *row.place(), *(["--compile"] if compiled else [])]
     return Server(command, "torch.compile" if compiled else "PyTorch")
 
 
 def jax(python, config, row, iree=False):
-    if row.work == "generate" or (iree and row.work != "infer"):
-        raise Unavailable(f"not written for {row.work}")
-    path = python.needs("jax", "iree.compiler") if iree else python.needs("jax")
-    return Server([path, ROOT / "bench" / "jax_memformer.py", config, "--work", row.work, *row.shape(), *(["--iree"] if iree else [])], "IREE" if iree else "JAX")
+    if row.work == "generate" or (iree and (row.work != "infer" or row.device != "cpu")):
+        raise Unavailable(f"not written for {row.work} on a {row.device}")
+    path = python.needs("jax", "iree.compiler") if iree else python.needs("jax") if row.device == "cpu" else python.needs("jax_cuda12_plugin")
+    return Server([path, ROOT / "bench" / "jax_memformer.py", config, "--work", row.work, *row.shape(), *row.place(), *(["--iree"] if iree else [])], "IREE" if iree else "JAX")
 
 
 PEERS = {

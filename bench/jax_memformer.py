@@ -19,13 +19,15 @@ def arguments_of():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--work", choices=["mrbp", "checkpoint", "bptt", "infer"], default="mrbp")
     parser.add_argument("--iree", action="store_true")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--precision", choices=["f32", "tf32", "bf16"], default="f32", help="of products on cuda")
     return parser.parse_args()
 
 
 arguments = arguments_of()
 # XLA makes as many threads as the process may use cores.
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.threads])
-os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["JAX_PLATFORMS"] = arguments.device
 if arguments.threads == 1:
     os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
 
@@ -33,6 +35,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+
+if arguments.device == "cuda":
+    jax.config.update("jax_default_matmul_precision", {"f32": "highest", "tf32": "tensorfloat32", "bf16": "bfloat16"}[arguments.precision])
 
 with open(arguments.config, "rb") as file:
     config = tomllib.load(file)

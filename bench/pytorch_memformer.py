@@ -190,7 +190,15 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--work", choices=[*TRAINING, "infer", "generate"], default="mrbp")
     parser.add_argument("--compile", action="store_true", help="by torch.compile: encoder, write and decoder as one graph each")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--precision", choices=["f32", "tf32", "bf16"], default="f32", help="of products on cuda; bf16 by autocast")
     arguments = parser.parse_args()
+    if arguments.device == "cuda" and not torch.cuda.is_available():
+        sys.exit("PyTorch finds no CUDA device")
+    torch.set_default_device(arguments.device)
+    torch.backends.cuda.matmul.allow_tf32 = arguments.precision == "tf32"
+    rounds = torch.autocast(arguments.device, torch.bfloat16, enabled=arguments.precision == "bf16")
+    wait = torch.cuda.synchronize if arguments.device == "cuda" else lambda: None
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
     with open(arguments.config, "rb") as file:
@@ -204,16 +212,20 @@ def main():
     x, y, t = (torch.randint(0, c["vocab"], shape) for _ in range(3))
 
     for _ in sys.stdin:
+        wait()
         begin = time.perf_counter()
         if arguments.work == "infer":
-            infer(model, x, y, t, t.numel())
+            with rounds:
+                infer(model, x, y, t, t.numel())
         elif arguments.work == "generate":
             generate(model, *shape)
         else:
             optimizer.zero_grad(set_to_none=True)
-            TRAINING[arguments.work](model, x, y, t, t.numel())
+            with rounds:
+                TRAINING[arguments.work](model, x, y, t, t.numel())
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
+        wait()
         print(time.perf_counter() - begin, flush=True)
 
 

@@ -28,9 +28,15 @@ class Step:
     segments: int
     threads: int
     wanted: float = None
+    device: str = "cpu"  # or "cuda"
+    precision: str = "f32"
 
     def shape(self):
         return ["--batch", self.batch, "--segments", self.segments, "--threads", self.threads]
+
+    def place(self):
+        """For the peers; nothing for rows of CPUs."""
+        return [] if self.device == "cpu" else ["--device", self.device, "--precision", self.precision]
 
 
 def step_rows():
@@ -43,6 +49,9 @@ def step_rows():
         for threads in (1, 2):
             name = f"{model}-{work}-b{batch}-t{threads}"
             yield Step(name, model, work, batch, segments, threads, wanted.get(name))
+    for model, work, batch in [("mnist", "mrbp", 8), ("mnist", "mrbp", 256), ("mnist", "bptt", 256), ("mnist", "infer", 256), ("wikitext", "mrbp", 8)]:
+        for precision in ("f32", "tf32", "bf16"):
+            yield Step(f"{model}-{work}-b{batch}-cuda-{precision}", model, work, batch, 8, 1, None, "cuda", precision)
 
 
 def run_step(row, options, python):
@@ -50,6 +59,11 @@ def run_step(row, options, python):
     config = ROOT / "bench" / f"{row.model}.toml"
     ours = Memformer(options.build, config, row)
     result = {"row": row.name, "wanted": row.wanted, "seconds": {}, "left_out": {}, "first_step_seconds": {}, "peak_bytes": {}}
+    if row.device != "cpu":
+        try:
+            ours.run(1, 0)
+        except Unavailable as reason:
+            return result | {"left_out": {"the row": str(reason)}}
     running = {}
     for name in options.peers:
         try:

@@ -30,6 +30,13 @@ for tool in ("ptxas", "nvdisasm"):
     else:
         lit_config.note(f"tests that need {tool} are off: neither {variable}, a {tool} of the PATH nor one in the build folder was found")
 
+# The emulator of NVIDIA devices, where it is built.
+emulator = os.path.join(config.build_dir, "lib", "libmemformer_emulator.so")
+if os.path.exists(emulator):
+    config.available_features.add("emulator")
+config.substitutions.append(("%emulator", emulator))
+config.substitutions.append(("%build_dir", config.build_dir))
+
 # The libraries that programs executed by mlir-runner print with.
 runner_libraries = [
     os.path.join(config.mlir_lib_dir, name + config.shared_library_suffix)

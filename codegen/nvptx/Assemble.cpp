@@ -12,12 +12,15 @@ using namespace llvm;
 
 namespace memformer::nvptx {
 
-std::optional<std::string> findAssembler() {
-  if (const char *named = std::getenv("MEMFORMER_PTXAS"); named && *named)
+static std::optional<std::string> findTool(const char *variable, StringRef name) {
+  if (const char *named = std::getenv(variable); named && *named)
     return std::string(named);
-  ErrorOr<std::string> found = sys::findProgramByName("ptxas");
+  ErrorOr<std::string> found = sys::findProgramByName(name);
   return found ? std::optional<std::string>(*found) : std::nullopt;
 }
+
+std::optional<std::string> findAssembler() { return findTool("MEMFORMER_PTXAS", "ptxas"); }
+std::optional<std::string> findDisassembler() { return findTool("MEMFORMER_NVDISASM", "nvdisasm"); }
 
 // The number after `expression`'s group, 0 where it is not found.
 static int64_t numberIn(StringRef text, StringRef expression) {
@@ -35,6 +38,17 @@ static Expected<std::string> temporaryFile(StringRef suffix) {
   return path.str().str();
 }
 
+static Error writeFile(StringRef path, StringRef content) {
+  std::error_code error;
+  raw_fd_ostream stream(path, error);
+  stream << content;
+  stream.close();
+  if (!error && !stream.has_error())
+    return Error::success();
+  stream.clear_error();
+  return createStringError("cannot write " + path);
+}
+
 Expected<Assembly> assemble(StringRef assembler, StringRef ptx, const GpuTarget &target) {
   std::string paths[3];
   static constexpr StringLiteral suffixes[] = {"ptx", "cubin", "log"};
@@ -45,14 +59,8 @@ Expected<Assembly> assemble(StringRef assembler, StringRef ptx, const GpuTarget 
     path = *created;
   }
   FileRemover removers[] = {FileRemover(paths[0]), FileRemover(paths[1]), FileRemover(paths[2])};
-  std::error_code error;
-  raw_fd_ostream stream(paths[0], error);
-  stream << ptx;
-  stream.close();
-  if (error || stream.has_error()) {
-    stream.clear_error();
-    return createStringError("cannot write " + paths[0]);
-  }
+  if (Error error = writeFile(paths[0], ptx))
+    return error;
   std::string message;
   std::optional<StringRef> redirects[] = {StringRef(), StringRef(paths[2]), StringRef(paths[2])};
   int status = sys::ExecuteAndWait(
@@ -71,6 +79,28 @@ Expected<Assembly> assemble(StringRef assembler, StringRef ptx, const GpuTarget 
   result.registers = numberIn(said, "Used ([0-9]+) registers");
   result.spilledBytes = numberIn(said, "([0-9]+) bytes spill stores");
   return result;
+}
+
+Expected<std::string> disassemble(StringRef disassembler, StringRef binary) {
+  std::string paths[2];
+  static constexpr StringLiteral suffixes[] = {"cubin", "sass"};
+  for (auto [path, suffix] : zip_equal(paths, suffixes)) {
+    Expected<std::string> created = temporaryFile(suffix);
+    if (!created)
+      return created.takeError();
+    path = *created;
+  }
+  FileRemover removers[] = {FileRemover(paths[0]), FileRemover(paths[1])};
+  if (Error error = writeFile(paths[0], binary))
+    return error;
+  std::string message;
+  std::optional<StringRef> redirects[] = {StringRef(), StringRef(paths[1]), StringRef(paths[1])};
+  int status = sys::ExecuteAndWait(disassembler, {disassembler, "-c", paths[0]}, std::nullopt,
+                                   redirects, 0, 0, &message);
+  ErrorOr<std::unique_ptr<MemoryBuffer>> said = MemoryBuffer::getFile(paths[1]);
+  if (status != 0 || !said)
+    return createStringError("'" + disassembler + "' cannot read the kernel: " + message);
+  return (*said)->getBuffer().str();
 }
 
 } // namespace memformer::nvptx

@@ -12,6 +12,9 @@ namespace memformer::nvptx {
 /// The program that the environment variable MEMFORMER_PTXAS names, or ptxas of the PATH.
 std::optional<std::string> findAssembler();
 
+/// The same of nvdisasm, by MEMFORMER_NVDISASM.
+std::optional<std::string> findDisassembler();
+
 struct Assembly {
   /// A cubin.
   std::string binary;
@@ -24,6 +27,9 @@ struct Assembly {
 /// Errors are what the program says.
 llvm::Expected<Assembly> assemble(llvm::StringRef assembler, llvm::StringRef ptx,
                                   const GpuTarget &target);
+
+/// The instructions of a cubin, one a line.
+llvm::Expected<std::string> disassemble(llvm::StringRef disassembler, llvm::StringRef binary);
 
 } // namespace memformer::nvptx
 

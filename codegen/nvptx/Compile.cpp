@@ -19,6 +19,7 @@ static LogicalResult compileOne(program::KernelOp kernel, const GpuTarget &targe
   result.grid = built->grid;
   result.threads = built->threads;
   result.sharedBytes = built->sharedBytes;
+  result.movedBytes = built->movedBytes;
   if (stage == Stage::MLIR) {
     llvm::raw_string_ostream stream(result.code);
     built->module->print(stream);

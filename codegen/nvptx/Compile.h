@@ -17,6 +17,8 @@ struct CompiledKernel {
   std::string symbol;
   /// Blocks of a dispatch, threads of a block, bytes of dynamic shared memory.
   int64_t grid = 0, threads = 0, sharedBytes = 0;
+  /// Bytes between memory and L2, of one dispatch, by the model of Traffic.h.
+  int64_t movedBytes = 0;
   /// Text.
   std::string code;
   /// What ptxas made, with the registers of a thread and the bytes that they do not hold; empty and

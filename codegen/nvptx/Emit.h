@@ -46,6 +46,9 @@ public:
   /// registers are taken.
   void keepLoops() { loopsAreKept = true; }
   bool keepsLoops() const { return loopsAreKept; }
+  /// Blocks in a row that share the rows of a product's A, for the model of what a kernel moves.
+  void setBlocksAcross(int64_t count) { across = count; }
+  int64_t blocksAcross() const { return across; }
   /// i32: the thread in its block, its lane, its warp, and the block's number.
   mlir::Value thread();
   mlir::Value lane();
@@ -172,6 +175,7 @@ private:
   mlir::Value fromBitsOf(mlir::Value x);
 
   int64_t threadCount = 128;
+  int64_t across = 1;
   bool loopsAreKept = false;
   int64_t allocated = 0;
   /// Where the warps' parts of a reduction lie in shared memory; −1: nowhere yet.

@@ -26,6 +26,7 @@ GemmBlock::GemmBlock(Emit &e, kernel::GemmOp op, const KernelArguments &argument
     : shape(op), a(arguments.operands[0]), b(arguments.operands[1]), e(e), op(op),
       arguments(arguments), rows(rows), columns(columns), blocksOfRows((shape.m + rows - 1) / rows),
       blocksOfColumns((shape.n + columns - 1) / columns) {
+  e.setBlocksAcross(blocksOfColumns);
   blockOfColumns = e.remIndex(e.block(), blocksOfColumns);
   firstRow = e.mulIndex(e.divIndex(e.block(), blocksOfColumns), rows);
   firstColumn = e.mulIndex(blockOfColumns, columns);

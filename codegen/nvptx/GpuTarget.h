@@ -23,6 +23,8 @@ struct GpuTarget {
   /// Bytes of shared memory: most of a block without asking, most when asked for, and of a
   /// multiprocessor.
   int64_t sharedBytes, mostSharedBytes, sharedBytesOfMultiprocessor;
+  /// Of the L2 cache.
+  int64_t cacheBytes;
   int64_t multiprocessors;
   int64_t threadsOfMultiprocessor;
   /// Bytes a second, and operations a second of f32 on ordinary lanes and of bf16 on tensor cores.

@@ -2,6 +2,7 @@
 
 #include "codegen/nvptx/KernelModule.h"
 #include "codegen/nvptx/Emitter.h"
+#include "codegen/nvptx/Traffic.h"
 #include "dialect/kernel/Shapes.h"
 #include "dialect/program/Arguments.h"
 #include "mlir/Conversion/Passes.h"
@@ -97,6 +98,7 @@ FailureOr<KernelModule> buildKernelModule(program::KernelOp kernel, const GpuTar
     return op->emitError("expected a kernel of at most ")
            << target.mostSharedBytes << " bytes of shared memory, but it needs " << e.sharedBytes();
   result.grid = *grid;
+  result.movedBytes = movedBytesOf(op, *grid, e.blocksAcross(), target);
   result.threads = e.threads();
   result.sharedBytes = e.sharedBytes();
   result.keepsLoops = e.keepsLoops();

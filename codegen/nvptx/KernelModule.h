@@ -18,6 +18,8 @@ struct KernelModule {
   mlir::OwningOpRef<mlir::ModuleOp> module;
   /// Blocks, threads of a block, and bytes of dynamic shared memory.
   int64_t grid = 0, threads = 0, sharedBytes = 0;
+  /// Bytes between memory and L2, of one dispatch, by the model of Traffic.h.
+  int64_t movedBytes = 0;
   /// Whether no loop is to be unrolled any more.
   bool keepsLoops = false;
   /// Of each argument: its bytes, and whether the kernel writes it.

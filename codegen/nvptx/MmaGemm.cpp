@@ -207,6 +207,7 @@ FailureOr<int64_t> MmaEmitter::emit() {
 FailureOr<int64_t> emitMmaGemm(Emit &e, kernel::GemmOp op, const KernelArguments &arguments) {
   const Choice &choice = choose(GemmShape(op), e.target);
   e.setThreads(choice.warps() * Emit::warp);
+  e.keepLoops();
   return MmaEmitter(e, op, arguments, choice).emit();
 }
 

@@ -1,6 +1,7 @@
 // Counts instructions, occupancy and rooflines.
 
 #include "codegen/nvptx/Report.h"
+#include "codegen/nvptx/Assemble.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -25,9 +26,10 @@ static void countInstructions(StringRef ptx, KernelReport &report) {
     auto [line, rest] = ptx.split('\n');
     ptx = rest;
     StringRef name = instructionOf(line);
-    if (name.starts_with("mma.") || name.starts_with("wgmma.mma_async"))
+    if (name.starts_with("mma.") || name.starts_with("wgmma.mma_async")) {
       ++report.matrixProducts;
-    else if (name.starts_with("ld.global") || name.starts_with("st.global"))
+      report.isTF32 |= name.contains("tf32");
+    } else if (name.starts_with("ld.global") || name.starts_with("st.global"))
       ++report.globalAccesses;
     else if (name.starts_with("ld.shared") || name.starts_with("st.shared") ||
              name.starts_with("ldmatrix"))
@@ -38,6 +40,26 @@ static void countInstructions(StringRef ptx, KernelReport &report) {
              name.starts_with("barrier.cta.sync"))
       ++report.barriers;
   }
+}
+
+static void countMachineCode(StringRef binary, KernelReport &report) {
+  std::optional<std::string> disassembler = findDisassembler();
+  if (binary.empty() || !disassembler)
+    return;
+  llvm::Expected<std::string> text = disassemble(*disassembler, binary);
+  if (!text) { // no more than is known without it
+    llvm::consumeError(text.takeError());
+    return;
+  }
+  report.sass.assign(std::size(Report::sassKinds), 0);
+  SmallVector<StringRef> lines;
+  StringRef(*text).split(lines, '\n');
+  for (StringRef line : lines)
+    for (auto [kind, count] : llvm::zip_equal(Report::sassKinds, report.sass)) {
+      size_t at = line.find((" " + kind).str());
+      StringRef rest = at == StringRef::npos ? "" : line.substr(at + 1 + kind.size());
+      count += !rest.empty() && (rest.front() == '.' || rest.front() == ' ');
+    }
 }
 
 // Blocks of a multiprocessor, by each of its resources.
@@ -65,6 +87,7 @@ static void addDispatches(Block &block, const llvm::StringMap<const KernelReport
     report.flops += kernel.flops;
     report.tensorFlops += kernel.matrixProducts > 0 ? kernel.flops : 0;
     report.bytes += kernel.bytes;
+    report.movedBytes += kernel.movedBytes;
     report.seconds += kernel.seconds;
   }
 }
@@ -74,6 +97,7 @@ static void addTimes(const FunctionReport &part, int64_t times, FunctionReport &
   sum.flops += times * part.flops;
   sum.tensorFlops += times * part.tensorFlops;
   sum.bytes += times * part.bytes;
+  sum.movedBytes += times * part.movedBytes;
   sum.seconds += double(times) * part.seconds;
 }
 
@@ -97,8 +121,12 @@ Report makeReport(ModuleOp program, ArrayRef<CompiledKernel> compiled, const Gpu
     countInstructions(kernel.code, entry);
     entry.flops = int64_t(op.getFlops());
     entry.bytes = int64_t(op.getBytes());
-    double rate = entry.matrixProducts > 0 ? target.bf16Rate : target.f32Rate;
-    entry.seconds = std::max(double(entry.flops) / rate, double(entry.bytes) / target.bandwidth);
+    entry.movedBytes = kernel.movedBytes;
+    double ofProducts = entry.isTF32 ? target.tf32Rate() : target.bf16Rate;
+    double rate = entry.matrixProducts > 0 ? ofProducts : target.f32Rate;
+    entry.seconds =
+        std::max(double(entry.flops) / rate, double(entry.movedBytes) / target.bandwidth);
+    countMachineCode(kernel.binary, entry);
     report.kernels.push_back(std::move(entry));
   }
   llvm::StringMap<const KernelReport *> bySymbol;
@@ -150,7 +178,15 @@ llvm::json::Object Report::json() const {
                                             {"barriers", kernel.barriers},
                                             {"flops", kernel.flops},
                                             {"bytes", kernel.bytes},
+                                            {"moved_bytes", kernel.movedBytes},
                                             {"roofline_seconds", kernel.seconds}});
+  for (auto [entry, kernel] : llvm::zip_equal(kernelList, kernels)) {
+    llvm::json::Object counts;
+    for (auto [kind, count] : llvm::zip(sassKinds, kernel.sass))
+      counts[kind] = count;
+    if (!counts.empty())
+      (*entry.getAsObject())["sass"] = std::move(counts);
+  }
   auto describe = [](const FunctionReport &function) {
     return llvm::json::Object{{"function", function.name},
                               {"per_segment", function.perSegment},
@@ -158,6 +194,7 @@ llvm::json::Object Report::json() const {
                               {"flops", function.flops},
                               {"tensor_core_flops", function.tensorFlops},
                               {"bytes", function.bytes},
+                              {"moved_bytes", function.movedBytes},
                               {"roofline_seconds", function.seconds},
                               {"launch_seconds", double(function.launches) * secondsOfLaunch}};
   };
@@ -193,17 +230,19 @@ void Report::print(llvm::raw_ostream &stream) const {
                       formatv("{0:f0} %", 100 * kernel.occupancy).str(), kernel.matrixProducts,
                       kernel.globalAccesses, kernel.sharedAccesses, kernel.asyncCopies,
                       kernel.barriers, formatv("{0:f2}", kernel.seconds * 1e6).str());
-  stream << formatv("\n{0,-28}{1,10}{2,12}{3,14}{4,10}{5,14}{6,14}\n", "function", "launches",
-                    "GFLOP", "on tensor", "MB", "roofline us", "with launches");
+  stream << formatv("\n{0,-28}{1,10}{2,12}{3,14}{4,10}{5,10}{6,14}{7,14}\n", "function", "launches",
+                    "GFLOP", "on tensor", "MB", "moved", "roofline us", "with launches");
   auto timeOf = [](const FunctionReport &function) {
     return function.seconds + double(function.launches) * secondsOfLaunch;
   };
   auto printLine = [&](const std::string &name, const FunctionReport &function) {
     double share = function.flops ? double(function.tensorFlops) / double(function.flops) : 0;
-    stream << formatv("{0,-28}{1,10}{2,12}{3,14}{4,10}{5,14}{6,14}\n", name, function.launches,
-                      formatv("{0:f3}", double(function.flops) / 1e9).str(),
+    double ratio = function.bytes ? double(function.movedBytes) / double(function.bytes) : 1;
+    stream << formatv("{0,-28}{1,10}{2,12}{3,14}{4,10}{5,10}{6,14}{7,14}\n", name,
+                      function.launches, formatv("{0:f3}", double(function.flops) / 1e9).str(),
                       formatv("{0:f1} %", 100 * share).str(),
                       formatv("{0:f1}", double(function.bytes) / 1e6).str(),
+                      formatv("x {0:f2}", ratio).str(),
                       formatv("{0:f1}", function.seconds * 1e6).str(),
                       formatv("{0:f1}", timeOf(function) * 1e6).str());
   };
@@ -215,8 +254,9 @@ void Report::print(llvm::raw_ostream &stream) const {
                       timeOf(step) * double(projectedSteps) / 60);
   }
   stream << formatv("\nAssumed: the data sheet's rates and bandwidth, operands and results pass "
-                    "memory once, {0:f1} us from one kernel of a graph to the next.\n",
-                    secondsOfLaunch * 1e6);
+                    "memory once, and again where blocks read them when L2 ({1} MiB) has lost "
+                    "them, {0:f1} us from one kernel of a graph to the next.\n",
+                    secondsOfLaunch * 1e6, target.cacheBytes >> 20);
 }
 
 } // namespace memformer::nvptx

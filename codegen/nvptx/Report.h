@@ -20,10 +20,16 @@ struct KernelReport {
   /// Instructions in the PTX, each counted once: products on tensor cores, loads and stores of
   /// global memory, of shared memory, asynchronous copies, barriers.
   int64_t matrixProducts = 0, globalAccesses = 0, sharedAccesses = 0, asyncCopies = 0, barriers = 0;
-  /// Of one dispatch: operations, and bytes of operands and results, each once.
-  int64_t flops = 0, bytes = 0;
-  /// The roofline, in seconds: operations at the GPU's rate or bytes at its bandwidth, whichever
-  /// takes longer.
+  /// Whether those products are of tf32.
+  bool isTF32 = false;
+  /// Instructions of the machine code, where nvdisasm is installed: of the kinds in
+  /// Report::sassKinds.
+  std::vector<int64_t> sass;
+  /// Of one dispatch: operations, bytes of operands and results, each once, and bytes between
+  /// memory and L2 (Traffic.h).
+  int64_t flops = 0, bytes = 0, movedBytes = 0;
+  /// The roofline, in seconds: operations at the GPU's rate or moved bytes at its bandwidth,
+  /// whichever takes longer.
   double seconds = 0;
 };
 
@@ -32,7 +38,7 @@ struct KernelReport {
 struct FunctionReport {
   std::string name;
   bool perSegment = false, skipsLast = false;
-  int64_t launches = 0, flops = 0, tensorFlops = 0, bytes = 0;
+  int64_t launches = 0, flops = 0, tensorFlops = 0, bytes = 0, movedBytes = 0;
   double seconds = 0;
 };
 
@@ -47,6 +53,10 @@ struct Report {
   /// where the program is not trained.
   int64_t segments = 0;
   FunctionReport step;
+
+  /// Products on tensor cores, asynchronous copies, matrix loads, stores to global memory and loads
+  /// of what registers did not hold.
+  static constexpr llvm::StringLiteral sassKinds[] = {"HMMA", "LDGSTS", "LDSM", "STG", "LDL"};
 
   /// Between two kernels of a graph: an assumption.
   static constexpr double secondsOfLaunch = 1.5e-6;
