@@ -90,6 +90,7 @@ int64_t AttentionEmitter::emit() {
   // Rows are normalised by the block that has all of their heads.
   if (op.getNormalize()) {
     e.loop(e.index(0), e.index(shape.heads), 1, [&](Value head) { emitBlock(rest, head); });
+    e.barrier();
     normalizeRows(rest);
     return shape.batch * blocks;
   }
@@ -124,10 +125,14 @@ void AttentionEmitter::emitBlock(Value batch, Value head) {
     Softmax old{carried[carried.size() - 2], carried.back()};
     Softmax now = updateSoftmax(firstKey, old);
     Emit::Carried next = addValues(firstKey, carried.drop_back(2));
-    e.barrier();
+    // Before the next tiles are loaded. In chunks, barriers lie between.
+    if (single())
+      e.barrier();
     next.append({now.largest, now.sum});
     return next;
   });
+  if (!single())
+    e.barrier();
   ValueRange last(carried);
   finishBlock({last[last.size() - 2], last.back()}, last.drop_back(2));
 }
@@ -189,6 +194,8 @@ AttentionEmitter::Softmax AttentionEmitter::updateSoftmax(Value firstKey, Softma
   BlockTile square = plan.square();
   Emit::Carried products = square.zeros(e);
   for (int64_t chunk = 0; chunk < plan.chunks; ++chunk) {
+    if (chunk > 0)
+      e.barrier();
     if (!single())
       loadTile(e, plan, query, firstQuery, plan.queries, chunk, queryTile, factor);
     loadTile(e, plan, key, firstKey, plan.keys, chunk, keyTile);
@@ -197,26 +204,29 @@ AttentionEmitter::Softmax AttentionEmitter::updateSoftmax(Value firstKey, Softma
     e.barrier();
     products = square.multiply(e, {queryTile, plan.pitch(), false}, {keyTile, plan.pitch(), false},
                                plan.chunk, products);
-    if (!single())
-      e.barrier();
   }
+  // The scores that a thread has computed are those of its query where a query has as many lanes
+  // as the products have columns of threads; else they change hands.
+  int64_t lanes = plan.lanesOfQuery();
+  bool changeHands = lanes != square.gridColumns();
   Value hidden = e.real(-std::numeric_limits<float>::infinity());
   square.forEach(e, [&](int64_t i, Value row, Value column) {
     Value visible = emitVisible(e, shape, op.getCausal(), e.addIndex(firstQuery, row),
                                 e.addIndex(firstKey, column));
-    Value score = e.select(visible, products[i], hidden);
-    e.store(score, scores, e.at(row, plan.squarePitch(), column));
+    products[i] = e.select(visible, products[i], hidden);
+    if (changeHands)
+      e.store(products[i], scores, e.at(row, plan.squarePitch(), column));
   });
-  e.barrier();
+  if (changeHands)
+    e.barrier();
 
-  int64_t lanes = plan.lanesOfQuery();
   auto place = [&](int64_t i) {
     return e.at(ownQuery, plan.squarePitch(), e.addIndex(ownLane, i * lanes));
   };
   SmallVector<Value> own;
   Value largest = old.largest;
   for (int64_t i = 0; i < plan.keys / lanes; ++i) {
-    own.push_back(e.load(scores, place(i)));
+    own.push_back(changeHands ? e.load(scores, place(i)) : products[size_t(i)]);
     largest = e.max(largest, own.back());
   }
   largest = e.maxLanes(largest, lanes);
@@ -230,7 +240,6 @@ AttentionEmitter::Softmax AttentionEmitter::updateSoftmax(Value firstKey, Softma
   sum = e.sumLanes(sum, lanes);
   Value decay = emitExp2(e, e.sub(old.largest, largest));
   e.ifThen(e.less(ownLane, 1), [&] { e.store(decay, factors, ownQuery); });
-  e.barrier();
   return {largest, e.fma(old.sum, decay, sum)};
 }
 
@@ -238,6 +247,7 @@ Emit::Carried AttentionEmitter::addValues(Value firstKey, ValueRange sums) {
   BlockTile tile = plan.rowsOfQueries();
   SharedFactor weights{scores, plan.squarePitch(), false}, values{valueTile, plan.pitch(), true};
   if (single()) {
+    e.barrier();
     Emit::Carried decayed;
     tile.forEach(e, [&](int64_t i, Value row, Value) {
       decayed.push_back(e.mul(sums[i], e.load(factors, row)));
@@ -245,6 +255,8 @@ Emit::Carried AttentionEmitter::addValues(Value firstKey, ValueRange sums) {
     return tile.multiply(e, weights, values, plan.keys, decayed);
   }
   for (int64_t chunk = 0; chunk < plan.chunks; ++chunk) {
+    if (chunk > 0)
+      e.barrier();
     loadTile(e, plan, value, firstKey, plan.keys, chunk, valueTile);
     e.barrier();
     Emit::Carried added = tile.multiply(e, weights, values, plan.keys, tile.zeros(e));
@@ -252,7 +264,6 @@ Emit::Carried AttentionEmitter::addValues(Value firstKey, ValueRange sums) {
       Value sum = e.load(result.buffer, place);
       e.store(e.fma(sum, e.load(factors, row), added[i]), result.buffer, place);
     });
-    e.barrier();
   }
   return {};
 }
@@ -272,7 +283,6 @@ void AttentionEmitter::finishBlock(Softmax softmax, ValueRange sums) {
       Value sum = single() ? sums[i] : e.load(result.buffer, place);
       e.store(e.mul(sum, e.load(factors, row)), result.buffer, place);
     });
-  e.barrier();
 }
 
 // (row + bias) / ‖row + bias‖ of the block's rows, all heads of which are stored.

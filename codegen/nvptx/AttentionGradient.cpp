@@ -154,10 +154,12 @@ void GradientEmitter::findStatistics(Value firstQuery) {
   });
 }
 
-// The self column is one more key that each query has for itself.
+// The self column is one more key that each query has for itself. The statistics are found; the
+// caller puts a barrier behind.
 void GradientEmitter::emitSelf(Value firstQuery) {
   if (!op.getSelfKey())
     return;
+  e.barrier();
   int64_t lanes = plan.lanesOfQuery();
   Value global = e.addIndex(firstQuery, ownQuery);
   Value row = e.minIndex(global, shape.queries - 1);
@@ -181,15 +183,16 @@ void GradientEmitter::emitSelf(Value firstQuery) {
       e.store(e.mul(p, entry(gradient, column)), selfValueGradient.buffer, place);
     });
   });
-  e.barrier();
 }
 
 // Probabilities and gradients of scores, of a block of queries and one of keys. What is in tiles
-// already stays there; a barrier is at the beginning and at the end.
+// already stays there; a barrier is before the products and at the end.
 void GradientEmitter::findSquares(Value firstQuery, Value firstKey) {
   BlockTile square = plan.square();
   Emit::Carried scores = square.zeros(e), products = square.zeros(e);
   for (int64_t chunk = 0; chunk < plan.chunks; ++chunk) {
+    if (chunk > 0)
+      e.barrier();
     if (!single()) {
       loadQueries(firstQuery, chunk);
       loadKeys(firstKey, chunk);
@@ -199,8 +202,6 @@ void GradientEmitter::findSquares(Value firstQuery, Value firstKey) {
                              plan.chunk, scores);
     products = square.multiply(e, {gradientTile, plan.pitch(), false},
                                {valueTile, plan.pitch(), false}, plan.chunk, products);
-    if (!single())
-      e.barrier();
   }
   Value exponent = e.real(float(double(scale) * std::numbers::log2e)), zero = e.real(0);
   square.forEach(e, [&](int64_t i, Value row, Value column) {
@@ -271,13 +272,14 @@ void GradientEmitter::add(Sums &sums, const SharedFactor &weights, const Head &r
     return;
   }
   for (int64_t chunk = 0; chunk < plan.chunks; ++chunk) {
+    if (chunk > 0)
+      e.barrier();
     loadTile(e, plan, rows, firstRow, depth, chunk, tile);
     e.barrier();
     Emit::Carried added = sums.tile.multiply(e, weights, factor, depth, sums.tile.zeros(e));
     forEachEntry(sums, chunk, [&](int64_t i, Value, Value place) {
       e.store(e.add(e.load(sums.head.buffer, place), added[i]), sums.head.buffer, place);
     });
-    e.barrier();
   }
 }
 
@@ -311,7 +313,9 @@ void GradientEmitter::emitKeys(Value firstKey) {
                      SharedFactor ofValues{probabilities, plan.squarePitch(), true};
                      add(keys, ofScores, query, firstQuery, queryTile, plan.queries);
                      add(values, ofValues, gradient, firstQuery, gradientTile, plan.queries);
-                     e.barrier();
+                     // Before the next tiles are loaded.
+                     if (shape.queries > plan.queries)
+                       e.barrier();
                      Emit::Carried next = keys.values;
                      llvm::append_range(next, values.values);
                      return next;
@@ -326,8 +330,9 @@ void GradientEmitter::emitQueries(Value firstQuery) {
   if (single())
     loadQueries(firstQuery, 0);
   findStatistics(firstQuery);
-  e.barrier();
   emitSelf(firstQuery);
+  if (op.getSelfKey())
+    e.barrier();
   Sums queries = begin(queryGradient, firstQuery, true);
   addSelf(queries);
   Value end = e.index(shape.keys);
@@ -341,7 +346,8 @@ void GradientEmitter::emitQueries(Value firstQuery) {
         findSquares(firstQuery, firstKey);
         add(queries, {scoreGradients, plan.squarePitch(), false}, key, firstKey, keyTile,
             plan.keys);
-        e.barrier();
+        if (shape.keys > plan.keys)
+          e.barrier();
         return queries.values;
       });
   finish(queries);
@@ -354,7 +360,6 @@ void GradientEmitter::emitBoth() {
     loadQueries(zero, 0);
   }
   findStatistics(zero);
-  e.barrier();
   emitSelf(zero);
   findSquares(zero, zero);
   Sums keys = begin(keyGradient, zero, false);

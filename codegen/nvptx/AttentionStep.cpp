@@ -75,7 +75,9 @@ FailureOr<int64_t> emitAttentionStep(Emit &e, kernel::AttentionStepOp op,
           })[0];
           e.store(added, sums, column);
         });
-        e.barrier();
+        // Before the next stretch's scores.
+        if (shape.keys > stretch)
+          e.barrier();
         return Emit::Carried{largest, e.fma(old[1], decay, sum)};
       });
   e.strided(e.thread(), shape.width, threads, [&](Value column) {

@@ -57,9 +57,13 @@ Value Emit::reduceBlock(Value x, Combine combine) {
   int64_t warps = threadCount / warp;
   if (warps == 1)
     return x;
+  // Two places in turn: between the reads of one and the next writes to it lies the barrier of the
+  // other.
   if (exchangeOffset < 0)
     exchangeOffset = allocated;
-  Buffer places = sharedAt(exchangeOffset, warp, {});
+  Buffer both = sharedAt(exchangeOffset, 2 * warp, {});
+  Buffer places = from(both, index(exchangeSlot * warp));
+  exchangeSlot = 1 - exchangeSlot;
   ifThen(compareInt(arith::CmpIPredicate::eq, lane(), index(0)),
          [&] { store(fromBitsOf(x), places, warpIndex()); });
   barrier();
@@ -70,7 +74,6 @@ Value Emit::reduceBlock(Value x, Combine combine) {
   Value result = part(0);
   for (int64_t i = 1; i < warps; ++i)
     result = combine(result, part(i));
-  barrier();
   return result;
 }
 

@@ -151,7 +151,8 @@ public:
   mlir::Value reduceLanes(mlir::Value x, Combine combine, int64_t lanes = warp);
   mlir::Value sumLanes(mlir::Value x, int64_t lanes = warp);
   mlir::Value maxLanes(mlir::Value x, int64_t lanes = warp);
-  /// Over the block, all of whose threads must get here.
+  /// Over the block, all of whose threads must get here: a barrier is inside. In a loop whose body
+  /// has no barrier of its own behind it, an even number of times.
   mlir::Value reduceBlock(mlir::Value x, Combine combine);
   mlir::Value sumBlock(mlir::Value x);
 
@@ -180,6 +181,7 @@ private:
   int64_t allocated = 0;
   /// Where the warps' parts of a reduction lie in shared memory; −1: nowhere yet.
   int64_t exchangeOffset = -1;
+  int64_t exchangeSlot = 0;
 };
 
 /// Rows dealt to warps or to whole blocks.

@@ -122,7 +122,9 @@ FailureOr<int64_t> emitLayerNormGradient(Emit &e, kernel::LayerNormGradientOp op
       e.store(sums[0], partials, e.at(scaleSums, width, column));
       e.store(sums[1], partials, e.at(shiftSums, width, column));
     });
-    e.barrier();
+    // Before the next rows' statistics.
+    if (perBlock > most)
+      e.barrier();
   });
   return supported ? FailureOr<int64_t>(blocks) : FailureOr<int64_t>(failure());
 }

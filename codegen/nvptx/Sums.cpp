@@ -86,14 +86,13 @@ public:
   void addRows(Value first, Value wanted, bool accumulate) {
     // A chunk of columns at a time, a column for each thread.
     e.loop(e.thread(), e.index((width + e.threads() - 1) / e.threads() * e.threads()), e.threads(),
-           [&](Value column) {
+           e.index(0), [&](Value column, ValueRange half) {
              Value inside = e.less(column, width);
              Value place = e.at(wanted, width, column);
              Value start = accumulate ? e.loadIf(inside, table, place, 0) : e.real(0);
-             Value sum = sumOfColumn(first, wanted, column, inside, start);
-             e.ifThen(inside, [&] { e.store(sum, table, place); });
-             // The masks of the last step are read before the next columns' are written.
-             e.barrier();
+             Emit::Carried sum = sumOfColumn(first, wanted, column, inside, {start, half[0]});
+             e.ifThen(inside, [&] { e.store(sum[0], table, place); });
+             return Emit::Carried{sum[1]};
            });
   }
 
@@ -101,9 +100,11 @@ private:
   int64_t warps() const { return e.threads() / Emit::warp; }
 
   // Which of the next rows have the index: a bit each, in words of shared memory, which two
-  // consecutive steps have of their own.
-  Value sumOfColumn(Value first, Value wanted, Value column, Value inside, Value start) {
-    return e.loop(first, e.index(rows), e.threads(), {start, e.index(0)},
+  // consecutive steps have of their own, those of a chunk's end and the next one's beginning too:
+  // carried with the sum is which half is next.
+  Emit::Carried sumOfColumn(Value first, Value wanted, Value column, Value inside,
+                            ValueRange begin) {
+    return e.loop(first, e.index(rows), e.threads(), begin,
                   [&](Value begin, ValueRange carried) {
                     Value row = e.addIndex(begin, e.thread());
                     Value index = e.loadIf(e.less(row, rows), indices, row, -1);
@@ -119,7 +120,7 @@ private:
                       sum = sumOfMask(e.load(masks, e.addIndex(half, w)),
                                       e.addIndex(begin, w * Emit::warp), column, inside, sum);
                     return Emit::Carried{sum, e.sub(e.index(1), carried[1])};
-                  })[0];
+                  });
   }
 
   // The rows of a mask's bits, the lowest first.
