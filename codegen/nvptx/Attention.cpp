@@ -32,6 +32,8 @@ private:
   Emit::Carried beginSums();
   Softmax updateSoftmax(Value firstKey, Softmax old);
   Emit::Carried addValues(Value firstKey, ValueRange sums);
+  void keepFactor(Value factor);
+  Value factorOf(Value row);
   void finishBlock(Softmax softmax, ValueRange sums);
   void normalizeRows(Value batch);
   void forEachResult(int64_t chunk, llvm::function_ref<void(int64_t, Value row, Value place)> body);
@@ -54,6 +56,8 @@ private:
   Head query, key, value, selfKey, selfValue, result;
   /// The query that this thread has a share of, counted in the block, and which share.
   Value ownQuery, ownLane;
+  /// Where it stays with the thread: the factor of its query's sums.
+  Value ownFactor;
 };
 
 AttentionEmitter::AttentionEmitter(Emit &e, kernel::AttentionOp op,
@@ -76,6 +80,7 @@ AttentionEmitter::AttentionEmitter(Emit &e, kernel::AttentionOp op,
 int64_t AttentionEmitter::emit() {
   e.setThreads(AttentionPlan::threads);
   e.keepLoops();
+  e.note(single() ? "multiply-adds" : "multiply-adds in chunks");
   queryTile = e.shared(plan.queries * plan.pitch());
   keyTile = e.shared(plan.keys * plan.pitch());
   valueTile = e.shared(plan.keys * plan.pitch());
@@ -89,8 +94,10 @@ int64_t AttentionEmitter::emit() {
   Value rest = e.divIndex(e.block(), blocks);
   // Rows are normalised by the block that has all of their heads.
   if (op.getNormalize()) {
-    e.loop(e.index(0), e.index(shape.heads), 1, [&](Value head) { emitBlock(rest, head); });
-    e.barrier();
+    e.loop(e.index(0), e.index(shape.heads), 1, [&](Value head) {
+      emitBlock(rest, head);
+      e.barrier();
+    });
     normalizeRows(rest);
     return shape.batch * blocks;
   }
@@ -125,13 +132,14 @@ void AttentionEmitter::emitBlock(Value batch, Value head) {
     Softmax old{carried[carried.size() - 2], carried.back()};
     Softmax now = updateSoftmax(firstKey, old);
     Emit::Carried next = addValues(firstKey, carried.drop_back(2));
-    // Before the next tiles are loaded. In chunks, barriers lie between.
-    if (single())
+    // Before the next tiles are loaded, or the last factors stored. In chunks, barriers lie between
+    // the tiles.
+    if (single() && (shape.keys > plan.keys || !plan.staysWithThread()))
       e.barrier();
     next.append({now.largest, now.sum});
     return next;
   });
-  if (!single())
+  if (!single() && !plan.staysWithThread())
     e.barrier();
   ValueRange last(carried);
   finishBlock({last[last.size() - 2], last.back()}, last.drop_back(2));
@@ -205,10 +213,8 @@ AttentionEmitter::Softmax AttentionEmitter::updateSoftmax(Value firstKey, Softma
     products = square.multiply(e, {queryTile, plan.pitch(), false}, {keyTile, plan.pitch(), false},
                                plan.chunk, products);
   }
-  // The scores that a thread has computed are those of its query where a query has as many lanes
-  // as the products have columns of threads; else they change hands.
   int64_t lanes = plan.lanesOfQuery();
-  bool changeHands = lanes != square.gridColumns();
+  bool changeHands = !plan.staysWithThread();
   Value hidden = e.real(-std::numeric_limits<float>::infinity());
   square.forEach(e, [&](int64_t i, Value row, Value column) {
     Value visible = emitVisible(e, shape, op.getCausal(), e.addIndex(firstQuery, row),
@@ -239,8 +245,19 @@ AttentionEmitter::Softmax AttentionEmitter::updateSoftmax(Value firstKey, Softma
   }
   sum = e.sumLanes(sum, lanes);
   Value decay = emitExp2(e, e.sub(old.largest, largest));
-  e.ifThen(e.less(ownLane, 1), [&] { e.store(decay, factors, ownQuery); });
+  keepFactor(decay);
   return {largest, e.fma(old.sum, decay, sum)};
+}
+
+// What the sums of this thread's query are multiplied by.
+void AttentionEmitter::keepFactor(Value factor) {
+  ownFactor = factor;
+  if (!plan.staysWithThread())
+    e.ifThen(e.less(ownLane, 1), [&] { e.store(factor, factors, ownQuery); });
+}
+
+Value AttentionEmitter::factorOf(Value row) {
+  return plan.staysWithThread() ? ownFactor : e.load(factors, row);
 }
 
 Emit::Carried AttentionEmitter::addValues(Value firstKey, ValueRange sums) {
@@ -249,9 +266,8 @@ Emit::Carried AttentionEmitter::addValues(Value firstKey, ValueRange sums) {
   if (single()) {
     e.barrier();
     Emit::Carried decayed;
-    tile.forEach(e, [&](int64_t i, Value row, Value) {
-      decayed.push_back(e.mul(sums[i], e.load(factors, row)));
-    });
+    tile.forEach(
+        e, [&](int64_t i, Value row, Value) { decayed.push_back(e.mul(sums[i], factorOf(row))); });
     return tile.multiply(e, weights, values, plan.keys, decayed);
   }
   for (int64_t chunk = 0; chunk < plan.chunks; ++chunk) {
@@ -262,7 +278,7 @@ Emit::Carried AttentionEmitter::addValues(Value firstKey, ValueRange sums) {
     Emit::Carried added = tile.multiply(e, weights, values, plan.keys, tile.zeros(e));
     forEachResult(chunk, [&](int64_t i, Value row, Value place) {
       Value sum = e.load(result.buffer, place);
-      e.store(e.fma(sum, e.load(factors, row), added[i]), result.buffer, place);
+      e.store(e.fma(sum, factorOf(row), added[i]), result.buffer, place);
     });
   }
   return {};
@@ -270,18 +286,19 @@ Emit::Carried AttentionEmitter::addValues(Value firstKey, ValueRange sums) {
 
 void AttentionEmitter::finishBlock(Softmax softmax, ValueRange sums) {
   Value global = e.addIndex(firstQuery, ownQuery);
+  keepFactor(e.div(e.real(1), softmax.sum));
   e.ifThen(e.less(ownLane, 1), [&] {
-    e.store(e.div(e.real(1), softmax.sum), factors, ownQuery);
     Value lse = e.fma(softmax.largest, e.real(float(std::numbers::ln2)), emitLog(e, softmax.sum));
     e.ifThen(e.less(global, shape.queries), [&] {
       e.store(lse, arguments.results[1], e.addIndex(e.mulIndex(pair, shape.queries), global));
     });
   });
-  e.barrier();
+  if (!plan.staysWithThread())
+    e.barrier();
   for (int64_t chunk = 0; chunk < plan.chunks; ++chunk)
     forEachResult(chunk, [&](int64_t i, Value row, Value place) {
       Value sum = single() ? sums[i] : e.load(result.buffer, place);
-      e.store(e.mul(sum, e.load(factors, row)), result.buffer, place);
+      e.store(e.mul(sum, factorOf(row)), result.buffer, place);
     });
 }
 

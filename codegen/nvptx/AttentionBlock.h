@@ -60,6 +60,9 @@ struct AttentionPlan {
   BlockTile rowsOfKeys() const { return {keys, chunk, keys / grid, ownColumns, true}; }
   /// Lanes that share a query where scores become probabilities.
   int64_t lanesOfQuery() const { return threads / queries; }
+  /// Whether those are the threads that have the query's row of the products too: what is known of
+  /// a query then stays in their registers, scores included.
+  bool staysWithThread() const { return queries == grid; }
 };
 
 /// Rows [first, first + rows) of a chunk of a head to shared memory, multiplied by `factor`; rows

@@ -64,6 +64,8 @@ private:
   Buffer queryTile, gradientTile, keyTile, valueTile, probabilities, scoreGradients;
   Buffer logs, deltas, selfScores;
   Value ownQuery, ownLane;
+  /// Of the thread's query: what is in `logs`, `deltas` and `selfScores` for others.
+  Value ownLog, ownDelta, ownSelfScore;
 };
 
 GradientEmitter::GradientEmitter(Emit &e, kernel::AttentionGradientOp op,
@@ -92,6 +94,8 @@ int64_t GradientEmitter::emit() {
 
   int64_t ofQueries = plan.blocksOfQueries(shape), ofKeys = plan.blocksOfKeys(shape);
   bool both = ofQueries == 1 && ofKeys == 1;
+  e.note(single() ? "multiply-adds" : "multiply-adds in chunks");
+  e.note(both ? "one block" : "blocks of keys and of queries");
   int64_t blocks = both ? 1 : ofQueries + ofKeys;
   pair = e.divIndex(e.block(), blocks);
   Value which = e.remIndex(e.block(), blocks);
@@ -147,19 +151,20 @@ void GradientEmitter::findStatistics(Value firstQuery) {
                             return Emit::Carried{e.fma(g, e.load(result.buffer, place), sum[0])};
                           })[0];
   delta = e.sumLanes(delta, plan.lanesOfQuery());
+  Value lse = e.load(arguments.operands[5], e.addIndex(e.mulIndex(pair, shape.queries), row));
+  ownLog = e.mul(lse, e.real(float(-std::numbers::log2e)));
+  ownDelta = delta;
   e.ifThen(e.less(ownLane, 1), [&] {
-    Value lse = e.load(arguments.operands[5], e.addIndex(e.mulIndex(pair, shape.queries), row));
-    e.store(e.mul(lse, e.real(float(-std::numbers::log2e))), logs, ownQuery);
-    e.store(delta, deltas, ownQuery);
+    e.store(ownLog, logs, ownQuery);
+    e.store(ownDelta, deltas, ownQuery);
   });
 }
 
 // The self column is one more key that each query has for itself. The statistics are found; the
-// caller puts a barrier behind.
+// caller puts a barrier behind where the scores' gradients do not stay with their threads.
 void GradientEmitter::emitSelf(Value firstQuery) {
   if (!op.getSelfKey())
     return;
-  e.barrier();
   int64_t lanes = plan.lanesOfQuery();
   Value global = e.addIndex(firstQuery, ownQuery);
   Value row = e.minIndex(global, shape.queries - 1);
@@ -173,9 +178,11 @@ void GradientEmitter::emitSelf(Value firstQuery) {
       });
   Value score = e.sumLanes(sums[0], lanes), product = e.sumLanes(sums[1], lanes);
   Value exponent = e.real(float(double(scale) * std::numbers::log2e));
-  Value p = emitExp2(e, e.fma(score, exponent, e.load(logs, ownQuery)));
-  Value ds = e.mul(e.mul(p, e.sub(product, e.load(deltas, ownQuery))), e.real(scale));
-  e.ifThen(e.less(ownLane, 1), [&] { e.store(ds, selfScores, ownQuery); });
+  Value p = emitExp2(e, e.fma(score, exponent, ownLog));
+  Value ds = e.mul(e.mul(p, e.sub(product, ownDelta)), e.real(scale));
+  ownSelfScore = ds;
+  if (!plan.staysWithThread())
+    e.ifThen(e.less(ownLane, 1), [&] { e.store(ds, selfScores, ownQuery); });
   e.ifThen(e.less(global, shape.queries), [&] {
     e.strided(ownLane, shape.width, lanes, [&](Value column) {
       Value place = selfKeyGradient.at(e, row, column);
@@ -255,7 +262,8 @@ void GradientEmitter::addSelf(Sums &sums) {
       Value global = e.addIndex(sums.first, row), j = e.addIndex(column, chunk * plan.chunk);
       Value inside = e.both(e.less(global, shape.queries), e.less(j, shape.width));
       Value place = selfKey.at(e, global, j);
-      Value part = e.mul(e.load(selfScores, row), e.loadIf(inside, selfKey.buffer, place, 0));
+      Value ds = plan.staysWithThread() ? ownSelfScore : e.load(selfScores, row);
+      Value part = e.mul(ds, e.loadIf(inside, selfKey.buffer, place, 0));
       if (single())
         sums.values[i] = part;
       else
@@ -331,7 +339,7 @@ void GradientEmitter::emitQueries(Value firstQuery) {
     loadQueries(firstQuery, 0);
   findStatistics(firstQuery);
   emitSelf(firstQuery);
-  if (op.getSelfKey())
+  if (op.getSelfKey() && !plan.staysWithThread())
     e.barrier();
   Sums queries = begin(queryGradient, firstQuery, true);
   addSelf(queries);

@@ -42,7 +42,9 @@ FailureOr<int64_t> emitAttentionStep(Emit &e, kernel::AttentionStepOp op,
     e.store(e.mul(q, e.real(factor)), queries, column);
     e.store(e.real(0), sums, column);
   });
-  e.barrier();
+  // A single entry stays with its thread.
+  if (shape.keys > 1 || shape.width > 1)
+    e.barrier();
   Value count = e.addIndex(position, 1);
   Emit::Carried softmax =
       e.loop(zero, count, stretch, {none, e.real(0)}, [&](Value begin, ValueRange old) {

@@ -146,6 +146,8 @@ Emit::Carried Emit::choose(Value condition, TypeRange types, llvm::function_ref<
 RowGroups::RowGroups(Emit &e, int64_t rows, bool whole) : e(e), rows(rows), whole(whole) {
   constexpr int64_t rowsOfBlock = 4, threadsOfRow = 256;
   e.setThreads(whole ? threadsOfRow : rowsOfBlock * Emit::warp);
+  if (whole)
+    e.note("a block for a row");
   blocks = whole ? rows : (rows + rowsOfBlock - 1) / rowsOfBlock;
 }
 

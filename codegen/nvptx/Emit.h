@@ -49,6 +49,9 @@ public:
   /// Blocks in a row that share the rows of a product's A, for the model of what a kernel moves.
   void setBlocksAcross(int64_t count) { across = count; }
   int64_t blocksAcross() const { return across; }
+  /// Says which of its ways an emitter takes, for those who list kernels.
+  void note(llvm::StringRef way) { taken.push_back(way.str()); }
+  llvm::ArrayRef<std::string> notes() const { return taken; }
   /// i32: the thread in its block, its lane, its warp, and the block's number.
   mlir::Value thread();
   mlir::Value lane();
@@ -178,6 +181,7 @@ private:
   int64_t threadCount = 128;
   int64_t across = 1;
   bool loopsAreKept = false;
+  llvm::SmallVector<std::string> taken;
   int64_t allocated = 0;
   /// Where the warps' parts of a reduction lie in shared memory; −1: nowhere yet.
   int64_t exchangeOffset = -1;

@@ -47,6 +47,7 @@ FailureOr<int64_t> emitFmaGemm(Emit &e, kernel::GemmOp op, const KernelArguments
   const BlockTile &tile = choice.tile;
   int64_t depth = choice.depth;
   e.setThreads(tile.threads());
+  e.note("multiply-adds");
   GemmBlock block(e, op, arguments, tile.rows, tile.columns);
   const GemmShape &shape = block.shape;
   block.prepare();
@@ -80,7 +81,6 @@ FailureOr<int64_t> emitFmaGemm(Emit &e, kernel::GemmOp op, const KernelArguments
       e.ifThen(e.compareInt(arith::CmpIPredicate::eq, e.divIndex(mine, pieceRows),
                             e.index(piece / pieceRows)),
                keepSums);
-    e.barrier();
     block.finish(sums, pitch, piece, pieceRows);
   }
   return block.isSupported() ? FailureOr<int64_t>(block.grid()) : FailureOr<int64_t>(failure());

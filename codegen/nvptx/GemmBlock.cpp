@@ -82,6 +82,9 @@ Value GemmBlock::entryOfB(Value k, Value column) {
 }
 
 void GemmBlock::finish(const Buffer &sums, int64_t pitch, int64_t begin, int64_t count) {
+  // The first entry of all stays with its thread.
+  if (shape.m > 1 || shape.n > 1)
+    e.barrier();
   ArrayRef<Buffer> results(arguments.results);
   if (op.getStoreNormalized())
     results = results.drop_back();

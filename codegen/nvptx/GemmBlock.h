@@ -39,7 +39,7 @@ public:
   mlir::Value entryOfA(mlir::Value row, mlir::Value k);
   mlir::Value entryOfB(mlir::Value k, mlir::Value column);
   /// The epilogue of rows [begin, begin + count) of the block, whose sums all threads have stored
-  /// in shared memory [count, pitch].
+  /// in shared memory [count, pitch]: a barrier is at its beginning.
   void finish(const Buffer &sums, int64_t pitch, int64_t begin, int64_t count);
   bool isSupported() const { return supported; }
 

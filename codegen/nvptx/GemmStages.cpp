@@ -26,6 +26,8 @@ GemmStages::GemmStages(Emit &e, GemmBlock &block, const StageForm &form)
   b.pitch = b.words + form.outerPadding;
   b.async = canCopy(block.b, shape.packed ? shape.panel * of : shape.n);
   ring = copies() ? 3 : 2;
+  if (copies())
+    e.note(a.async && b.async ? "copies of both" : a.async ? "copies of A" : "copies of B");
   begin = e.sharedBytes();
   Type word = of == 2 ? Type(e.b.getI32Type()) : Type(e.b.getF32Type());
   a.buffer = e.shared(ring * a.size(), word);

@@ -3,6 +3,7 @@
 #include "codegen/nvptx/KernelModule.h"
 #include "codegen/nvptx/Emitter.h"
 #include "codegen/nvptx/Traffic.h"
+#include "dialect/kernel/Form.h"
 #include "dialect/kernel/Shapes.h"
 #include "dialect/program/Arguments.h"
 #include "mlir/Conversion/Passes.h"
@@ -102,6 +103,9 @@ FailureOr<KernelModule> buildKernelModule(program::KernelOp kernel, const GpuTar
   result.threads = e.threads();
   result.sharedBytes = e.sharedBytes();
   result.keepsLoops = e.keepsLoops();
+  result.form = kernel::formOf(op);
+  for (const std::string &note : e.notes())
+    result.form += "; " + note;
   if (failed(verify(*result.module)))
     return failure();
   return result;

@@ -20,6 +20,8 @@ struct KernelModule {
   int64_t grid = 0, threads = 0, sharedBytes = 0;
   /// Bytes between memory and L2, of one dispatch, by the model of Traffic.h.
   int64_t movedBytes = 0;
+  /// The form of the op, and the ways that its emitter has taken.
+  std::string form;
   /// Whether no loop is to be unrolled any more.
   bool keepsLoops = false;
   /// Of each argument: its bytes, and whether the kernel writes it.

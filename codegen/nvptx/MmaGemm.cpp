@@ -189,7 +189,6 @@ void MmaEmitter::finish(ValueRange sums) {
       e.ifThen(e.compareInt(arith::CmpIPredicate::eq, e.divIndex(warpRow, pieceRows),
                             e.index(piece / pieceRows)),
                store);
-    e.barrier();
     block.finish(staged, pitch, piece, pieceRows);
   }
 }
@@ -197,6 +196,7 @@ void MmaEmitter::finish(ValueRange sums) {
 FailureOr<int64_t> MmaEmitter::emit() {
   block.prepare();
   stages.emplace(e, block, stageForm());
+  e.note("tensor cores");
   Emit::Carried zeros(size_t(tilesOfRows() * tilesOfColumns() * 4), e.real(0));
   finish(stages->sum(zeros, [&](Value slot, ValueRange sums) { return multiply(slot, sums); }));
   return block.isSupported() ? FailureOr<int64_t>(block.grid()) : FailureOr<int64_t>(failure());

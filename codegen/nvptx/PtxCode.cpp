@@ -140,7 +140,7 @@ Expected<std::string> emitCode(const KernelModule &kernel, StringRef symbol,
   if ((*machine)->addPassesToEmitFile(passes, stream, nullptr, CodeGenFileType::AssemblyFile))
     return createStringError("LLVM writes no PTX for " + target.architecture);
   passes.run(*module);
-  return std::string(code.begin(), code.end());
+  return "// kernel: " + kernel.form + "\n" + std::string(code.begin(), code.end());
 }
 
 } // namespace memformer::nvptx

@@ -104,23 +104,20 @@ private:
   // carried with the sum is which half is next.
   Emit::Carried sumOfColumn(Value first, Value wanted, Value column, Value inside,
                             ValueRange begin) {
-    return e.loop(first, e.index(rows), e.threads(), begin,
-                  [&](Value begin, ValueRange carried) {
-                    Value row = e.addIndex(begin, e.thread());
-                    Value index = e.loadIf(e.less(row, rows), indices, row, -1);
-                    Value same = e.compareInt(arith::CmpIPredicate::eq, index, wanted);
-                    Value mask = e.call("llvm.nvvm.vote.ballot.sync", e.b.getI32Type(),
-                                        {e.integer(-1), same});
-                    Value half = e.mulIndex(carried[1], warps());
-                    e.ifThen(e.less(e.lane(), 1),
-                             [&] { e.store(mask, masks, e.addIndex(half, e.warpIndex())); });
-                    e.barrier();
-                    Value sum = carried[0];
-                    for (int64_t w = 0; w < warps(); ++w)
-                      sum = sumOfMask(e.load(masks, e.addIndex(half, w)),
-                                      e.addIndex(begin, w * Emit::warp), column, inside, sum);
-                    return Emit::Carried{sum, e.sub(e.index(1), carried[1])};
-                  });
+    return e.loop(first, e.index(rows), e.threads(), begin, [&](Value begin, ValueRange carried) {
+      Value row = e.addIndex(begin, e.thread());
+      Value index = e.loadIf(e.less(row, rows), indices, row, -1);
+      Value same = e.compareInt(arith::CmpIPredicate::eq, index, wanted);
+      Value mask = e.call("llvm.nvvm.vote.ballot.sync", e.b.getI32Type(), {e.integer(-1), same});
+      Value half = e.mulIndex(carried[1], warps());
+      e.ifThen(e.less(e.lane(), 1), [&] { e.store(mask, masks, e.addIndex(half, e.warpIndex())); });
+      e.barrier();
+      Value sum = carried[0];
+      for (int64_t w = 0; w < warps(); ++w)
+        sum = sumOfMask(e.load(masks, e.addIndex(half, w)), e.addIndex(begin, w * Emit::warp),
+                        column, inside, sum);
+      return Emit::Carried{sum, e.sub(e.index(1), carried[1])};
+    });
   }
 
   // The rows of a mask's bits, the lowest first.

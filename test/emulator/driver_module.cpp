@@ -160,6 +160,10 @@ void DriverState::launch(const KernelLaunch &kernel) {
   else if (!modes.launches.empty() && launched.insert((*code)->name).second)
     if (std::FILE *file = std::fopen(modes.launches.c_str(), "a")) {
       std::fprintf(file, "%s\n", (*code)->name.c_str());
+      // What the compiler says at the head of the text.
+      for (const std::string &line : *(*code)->lines)
+        if (line.starts_with("// kernel: "))
+          std::fprintf(file, "%s\n", line.c_str());
       std::fclose(file);
     }
 }

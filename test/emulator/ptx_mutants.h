@@ -9,19 +9,29 @@
 
 namespace memformer::emulator {
 
-/// One instruction of a PTX text that orders threads or copies, or that multiplies matrices.
+/// One instruction of a PTX text that orders threads or copies, or that says which numbers of which
+/// matrix a product takes.
 struct MutationSite {
   enum class Kind {
     Barrier,     // bar.sync, barrier.sync: removed
     WarpBarrier, // bar.warp.sync: removed
     Wait,        // cp.async.wait_group n: waits for one group less; wait_all: removed
-    Fragment     // mma: the first two different registers of A are swapped
+    Fragment,    // mma: the first two different registers of A are swapped
+    Matrices,    // ldmatrix: the first two of its registers are swapped
+    Bound,       // the comparison at a loop's end: it ends a round earlier
+    Stride,      // what a place moves in each round of a loop: by 4 more
+    Place,       // the address of a load, a store or a copy: 4 bytes further
+    Pointer      // a parameter: 4 bytes further
   };
   Kind kind;
   unsigned line; // from 1
   std::string instruction;
-  size_t begin, end; // in the text, with its guard and its semicolon
+  size_t begin, end;  // in the text, with its guard and its semicolon
+  int64_t change = 0; // of a bound
 };
+
+inline constexpr unsigned mutationKinds = 9;
+const char *nameOf(MutationSite::Kind kind);
 
 /// All sites of a PTX text, in their order.
 std::vector<MutationSite> mutationSites(std::string_view ptx);

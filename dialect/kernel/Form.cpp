@@ -1,0 +1,56 @@
+// The form of a kernel: what of its op has code of its own.
+
+#include "dialect/kernel/Form.h"
+
+#include "dialect/kernel/KernelDialect.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+
+namespace memformer::kernel {
+
+static bool isNarrow(Type type) { return cast<ShapedType>(type).getElementType().isBF16(); }
+
+std::string formOf(Operation *op) {
+  SmallVector<std::string> parts;
+  auto add = [&](bool holds, StringRef part) {
+    if (holds)
+      parts.push_back(part.str());
+  };
+  for (NamedAttribute attribute : op->getAttrs())
+    add(isa<UnitAttr>(attribute.getValue()), attribute.getName());
+  add(op->hasAttr("accumulate"), "accumulate");
+  if (auto type = op->getAttrOfType<TypeAttr>("operand_type")) {
+    std::string text = "factors of ";
+    llvm::raw_string_ostream(text) << type.getValue();
+    parts.push_back(text);
+  }
+  if (auto probability = op->getAttrOfType<FloatAttr>("probability"))
+    add(probability.getValueAsDouble() > 0, "dropout");
+  TypeSwitch<Operation *>(op)
+      .Case([&](GemmOp gemm) { add(bool(gemm.getScale()), "normalize"); })
+      .Case([&](AttentionOp attention) {
+        add(bool(attention.getSelfKey()), "self");
+        add(bool(attention.getBias()), "bias");
+      })
+      .Case([&](AttentionGradientOp attention) { add(bool(attention.getSelfKey()), "self"); })
+      .Case([&](AttentionWeightsOp weights) { add(bool(weights.getSelfKey()), "self"); })
+      .Case([&](NormalizeOp normalize) { add(bool(normalize.getBias()), "bias"); })
+      .Case([&](NormalizeGradientOp normalize) { add(bool(normalize.getBias()), "bias"); })
+      .Case([&](SliceOp slice) { add(bool(slice.getPosition()), "position"); })
+      .Case([&](ReduceOp reduce) { add(reduce.getEntries() == 1, "to one"); })
+      .Case([&](PackOp pack) {
+        add(cast<ShapedType>(pack.getResult().getType()).getRank() == 4, "pairs");
+      });
+  // A region that gives what it was given computes nothing.
+  for (Region &region : op->getRegions())
+    if (!region.empty() && !isa<MapOp>(op))
+      add(region.front().getOperations().size() > 1, "epilogue");
+  add(llvm::any_of(op->getOperandTypes(), isNarrow), "bf16 operands");
+  add(llvm::any_of(op->getResultTypes(), isNarrow), "bf16 results");
+  std::string form = op->getName().stripDialect().str();
+  return parts.empty() ? form : form + " [" + llvm::join(parts, ", ") + "]";
+}
+
+} // namespace memformer::kernel
