@@ -32,7 +32,7 @@ cl::opt<unsigned> sample("sample", cl::init(4),
                          cl::desc("faults of a kind in a kernel, evenly over it; 0: all. Barriers "
                                   "and waits are all tried in any case"));
 cl::opt<std::string> only("only", cl::desc("kernels whose symbol or form has this in it"));
-cl::opt<unsigned> seeds("seeds", cl::init(3), cl::desc("sets of numbers that a kernel is given"));
+cl::opt<unsigned> seeds("seeds", cl::init(6), cl::desc("sets of numbers that a kernel is given"));
 cl::opt<std::string> kinds("kinds", cl::init("all"),
                            cl::desc("faults to try: order (barriers, waits), numbers, or all"));
 cl::opt<unsigned> blocks("blocks", cl::init(24),

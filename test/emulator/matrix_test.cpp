@@ -248,6 +248,9 @@ TEST(Gemm, EveryMutantIsFound) {
   Product product(64, 64, 128);
   std::string ptx = gemmPtx(product.m, product.n, product.k);
   std::vector<MutationSite> sites = mutationSites(ptx);
+  std::erase_if(sites, [](const MutationSite &site) {
+    return site.kind > MutationSite::Kind::Fragment; // found in kernels that are compiled
+  });
   ASSERT_EQ(sites.size(), 2u + 1u + 16u); // barriers, waits, products
   for (const MutationSite &site : sites)
     for (const char *modes : {"races=on,copies=lazy", "races=on,copies=eager,order=reverse"}) {

@@ -87,6 +87,25 @@ TEST(Memory, ConstantsLocalsAndGenericAddresses) {
   EXPECT_EQ(got, (std::vector<uint32_t>{263, 16, 16, 263, 263, 1, 0}));
 }
 
+TEST(Memory, OneOfSeveralParametersIsChosenAtRunTime) {
+  const std::string choice = R"(
+    ld.global.b32 %r0, [%a0+4];
+    setp.eq.b32 %p0, %r0, 101;
+    mov.b64 %rd0, p0;
+    mov.b64 %rd1, p1;
+    selp.b64 %rd2, %rd0, %rd1, %p0;
+    ld.param.b64 %rd3, [%rd2)";
+  const std::string rest = R"(];
+    sub.s64 %rd4, %rd3, %a0;
+    st.global.b64 [%a1], %rd4;)";
+  Device device;
+  std::vector<uint32_t> got;
+  ASSERT_EQ(runOne(device, choice + rest, "", &got), CUDA_SUCCESS) << device.fault();
+  EXPECT_EQ(got[0], 0u);
+  // Behind the last one.
+  EXPECT_EQ(runOne(device, choice + "+16" + rest), CUDA_ERROR_ILLEGAL_ADDRESS);
+}
+
 TEST(Memory, DynamicSharedFollowsStatic) {
   for (const char *modes : {"placement=adversarial,poison=off", "placement=aligned,poison=off"}) {
     Device device(modes);

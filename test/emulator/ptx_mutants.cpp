@@ -66,7 +66,8 @@ std::optional<Kind> kindOf(std::string_view instruction) {
     return startsWith(instruction, "ld.param.b64") || startsWith(instruction, "ld.param.u64")
                ? std::optional(Kind::Pointer)
                : std::nullopt;
-  for (std::string_view access : {"ld.shared", "st.shared", "ld.global", "st.global", "cp.async.c"})
+  for (std::string_view access :
+       {"ld.shared", "st.shared", "ld.global", "st.global", "cp.async.ca", "cp.async.cg"})
     if (startsWith(instruction, access))
       return Kind::Place;
   if (startsWith(instruction, "ldmatrix."))

@@ -39,9 +39,10 @@ void serveTrap(Thread *thread, uint32_t line) {
 
 void serveBadAccess(Thread *thread, uint64_t address, uint32_t bytes, uint32_t access,
                     uint32_t space, uint32_t line) {
-  const char *name = Space(space) == Space::Shared  ? "shared"
-                     : Space(space) == Space::Local ? "local"
-                                                    : "global";
+  const char *name = Space(space) == Space::Shared      ? "shared"
+                     : Space(space) == Space::Local     ? "local"
+                     : Space(space) == Space::Parameter ? "parameter"
+                                                        : "global";
   if (address % bytes)
     thread->processor->fault(*thread, CUDA_ERROR_MISALIGNED_ADDRESS, line,
                              "%s %u bytes of %s memory at 0x%llx, which is no multiple of that",

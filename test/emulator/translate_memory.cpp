@@ -161,6 +161,15 @@ bool Translator::loadParameter(const Type &type, unsigned count) {
   return fail("unknown parameter '" + from.name + "'");
 }
 
+/// Where the parameters at a computed address are: one of several, chosen at run time.
+llvm::Value *Translator::parameterPointer(Value from, unsigned bytes) {
+  Value bad = b.CreateICmpNE(b.CreateAnd(from, bytes - 1), constant(64, 0));
+  bad = b.CreateOr(bad, b.CreateICmpUGT(b.CreateAdd(from, constant(64, bytes)),
+                                        constant(64, kernel.parameterBytes)));
+  check(bad, from, bytes, Access::Read, Space::Parameter);
+  return b.CreateGEP(b.getInt8Ty(), parameters, from);
+}
+
 bool Translator::load() {
   bool isVolatile = has("volatile");
   std::optional<Space> space = takeSpace();
@@ -171,13 +180,13 @@ bool Translator::load() {
     return false;
   if (space == Space::Parameter && in->operands[1].reg < 0)
     return loadParameter(type, count);
-  if (space == Space::Parameter)
-    return fail("parameters at computed addresses are not supported");
   Value from = address(in->operands[1]);
   if (!from)
     return false;
   unsigned bytes = type.width() / 8 * count;
-  Value pointer = hostPointer(space.value_or(Space::Generic), from, bytes, Access::Read);
+  Value pointer = space == Space::Parameter
+                      ? parameterPointer(from, bytes)
+                      : hostPointer(space.value_or(Space::Generic), from, bytes, Access::Read);
   llvm::Type *element = b.getIntNTy(type.width());
   llvm::Type *whole = count == 1 ? element : llvm::FixedVectorType::get(element, count);
   return writeElements(in->operands[0],

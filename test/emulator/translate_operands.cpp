@@ -161,6 +161,9 @@ llvm::Value *Translator::variableAddress(const std::string &name) {
       Value table = threadPointer(offsetof(Thread, variables));
       return b.CreateLoad(b.getInt64Ty(), b.CreateConstGEP1_64(b.getInt64Ty(), table, i));
     }
+  for (const Parameter &parameter : kernel.parameters)
+    if (parameter.name == name)
+      return constant(64, parameter.offset);
   fail("unknown variable or register '" + name + "'");
   return nullptr;
 }

@@ -125,6 +125,7 @@ private:
   unsigned takeVector();
   Value address(const Operand &operand);
   Value hostPointer(Space space, Value address, unsigned bytes, Access access);
+  Value parameterPointer(Value from, unsigned bytes);
   void check(Value bad, Value address, unsigned bytes, Access access, Space space);
   bool loadParameter(const Type &type, unsigned count);
   bool writeElements(const Operand &operand, Value loaded, const Type &type, unsigned count);

@@ -1,0 +1,60 @@
+#!/bin/sh
+# Puts faults into kernels that memformer-compile makes, and sees that the emulator finds each one:
+#   find_mutants.sh BIN order|numbers|full [MODEL.toml...]
+# BIN is the folder of the tools. `order` removes barriers and weakens waits, all of them, and
+# `numbers` changes a sample of everything else, in kernels of every form of the models here; `full`
+# does both with every kernel and no sample, also for the targets whose kernels differ, and takes
+# MODEL.toml beside them: hours, where models are large.
+set -eu
+bin=$1 which=$2
+shift 2
+models=$(dirname "$0")/models
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# Programs of models in both precisions: programs TARGET MODEL...
+programs() {
+  target=$1
+  shift
+  rm -f "$work"/*.mlir
+  for model in "$@"; do
+    for precision in f32 bf16; do
+      "$bin/memformer-compile" "$model" --for=everything --emit=program --target="$target" \
+        --set "model.precision=$precision" >"$work/$(basename "$model" .toml)-$precision.mlir"
+    done
+  done
+}
+mutants() {
+  target=$1
+  shift
+  "$bin/memformer-kernel-mutants" --target="$target" "$@" "$work"/*.mlir
+}
+
+case $which in
+order)
+  programs sm_80 "$models/long.toml" "$models/wide.toml"
+  mutants sm_80 --kinds=order
+  programs sm_75 "$models/wide.toml"
+  mutants sm_75 --kinds=order --only=gemm
+  programs sm_90a "$models/wide.toml"
+  mutants sm_90a --kinds=order --only=gemm
+  ;;
+numbers)
+  programs sm_80 "$models/even.toml"
+  mutants sm_80 --kinds=numbers
+  ;;
+full)
+  failed=0
+  for target in sm_80 sm_75 sm_90a; do
+    programs $target "$models/long.toml" "$models/wide.toml" "$models/even.toml" "$@"
+    mutants $target --kinds=order --every --quiet --blocks=24 || failed=1
+  done
+  programs sm_80 "$models/even.toml"
+  mutants sm_80 --kinds=numbers --every --quiet --sample=0 || failed=1
+  exit $failed
+  ;;
+*)
+  echo "expected order, numbers or full, but got '$which'" >&2
+  exit 2
+  ;;
+esac
