@@ -60,12 +60,12 @@ FailureOr<int64_t> emitFmaGemm(Emit &e, kernel::GemmOp op, const KernelArguments
     Buffer step = e.from(stage.buffer, e.mulIndex(slot, stage.size()));
     return SharedFactor{step, stage.pitch, !stage.isDeep};
   };
-  Emit::Carried carried = stages.sum(tile.zeros(e), [&](Value slot, ValueRange sums) {
+  int64_t pieceRows = std::min<int64_t>(tile.rows, 64), entries = pieceRows * pitch;
+  Emit::Carried carried = stages.sum(tile.zeros(e), entries * 4, [&](Value slot, ValueRange sums) {
     return tile.multiply(e, factor(stages.a, slot), factor(stages.b, slot), depth, sums);
   });
 
-  int64_t pieceRows = std::min<int64_t>(tile.rows, 64);
-  Buffer sums = e.sharedAt(stages.begin, pieceRows * pitch, {});
+  Buffer sums = e.sharedAt(stages.begin, entries, {});
   for (int64_t piece = 0; piece < tile.rows; piece += pieceRows) {
     if (piece > 0)
       e.barrier();

@@ -1,6 +1,7 @@
 // The factors of a matrix product in shared memory: a ring of steps, filled ahead.
 
 #include "codegen/nvptx/GemmStages.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 
@@ -126,7 +127,20 @@ void GemmStages::keep(Value slot, ValueRange entries) {
   keepStage(b, block.b, slot, entries.drop_front(ofA));
 }
 
-Emit::Carried GemmStages::sum(ValueRange zeros,
+// Whether threads may be in the first `bytes` of the ring when others are through: the last step is
+// read, and a step behind it is kept where it is not copied.
+bool GemmStages::lastStepIsBelow(int64_t bytes) const {
+  int64_t steps = (shape.k + form.entries() - 1) / form.entries();
+  int64_t last = (steps - 1) % ring, filled = (last + ring - 1) % ring;
+  auto isBelow = [&](const Stage &stage, int64_t ringBegin) {
+    int64_t slot = stage.async ? last : std::min(last, filled);
+    return ringBegin + slot * stage.size() * 4 < bytes;
+  };
+  int64_t beginOfB = int64_t(llvm::alignTo(uint64_t(ring * a.size() * 4), 16));
+  return isBelow(a, 0) || isBelow(b, beginOfB);
+}
+
+Emit::Carried GemmStages::sum(ValueRange zeros, int64_t bytes,
                               llvm::function_ref<Emit::Carried(Value, ValueRange)> multiply) {
   int64_t entries = form.entries(), steps = (shape.k + entries - 1) / entries;
   auto copy = [&](Value slot, Value k) {
@@ -168,7 +182,8 @@ Emit::Carried GemmStages::sum(ValueRange zeros,
     sums.push_back(e.select(wraps, e.index(0), next));
     return sums;
   });
-  e.barrier();
+  if (lastStepIsBelow(bytes))
+    e.barrier();
   carried.pop_back();
   return carried;
 }

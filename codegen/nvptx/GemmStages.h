@@ -44,8 +44,9 @@ public:
   GemmStages(Emit &e, GemmBlock &block, const StageForm &form);
 
   /// Sums over all steps, in order: `multiply(slot, sums)` adds the products of the step in a slot
-  /// of the ring. A barrier is at the end.
-  Emit::Carried sum(mlir::ValueRange zeros,
+  /// of the ring. Then `bytes` from `begin` on may be written: a barrier is at the end where the
+  /// last step lies there.
+  Emit::Carried sum(mlir::ValueRange zeros, int64_t bytes,
                     llvm::function_ref<Emit::Carried(mlir::Value, mlir::ValueRange)> multiply);
 
   Stage a, b;
@@ -59,6 +60,7 @@ private:
   void keepStage(const Stage &stage, const Buffer &from, mlir::Value slot, mlir::ValueRange words);
   void keep(mlir::Value slot, mlir::ValueRange entries);
   int64_t wordsOf(const Stage &stage) const { return stage.rows * stage.words / e.threads(); }
+  bool lastStepIsBelow(int64_t bytes) const;
   bool copies() const { return a.async || b.async; }
 
   Emit &e;

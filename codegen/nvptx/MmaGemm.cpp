@@ -52,6 +52,9 @@ private:
   SmallVector<Value> fragmentOfA(Value slot, int64_t word, int64_t row);
   SmallVector<Value> fragmentsOfB(Value slot, int64_t word, int64_t column);
   void finish(ValueRange sums);
+  /// The epilogue's pieces of rows, and entries of one in shared memory.
+  int64_t pieceRows() const { return std::min<int64_t>(choice.rows, 64); }
+  int64_t pieceEntries() const { return pieceRows() * (choice.columns + 8); }
   bool isNarrow() const { return shape.operandType.isBF16(); }
   int64_t tilesOfRows() const { return choice.warpRows / 16; }
   int64_t tilesOfColumns() const { return choice.warpColumns / 8; }
@@ -166,14 +169,14 @@ Emit::Carried MmaEmitter::multiply(Value slot, ValueRange sums) {
 
 // A piece of rows at a time through shared memory, where the epilogue finds entries in order.
 void MmaEmitter::finish(ValueRange sums) {
-  int64_t pitch = choice.columns + 8, pieceRows = std::min<int64_t>(choice.rows, 64);
-  Buffer staged = e.sharedAt(stages->begin, pieceRows * pitch, {});
+  int64_t pitch = pieceEntries() / pieceRows();
+  Buffer staged = e.sharedAt(stages->begin, pieceEntries(), {});
   Value lane = e.lane();
-  for (int64_t piece = 0; piece < choice.rows; piece += pieceRows) {
+  for (int64_t piece = 0; piece < choice.rows; piece += pieceRows()) {
     if (piece > 0)
       e.barrier();
     auto store = [&] {
-      Value row = e.addIndex(e.remIndex(warpRow, pieceRows), e.divIndex(lane, 4));
+      Value row = e.addIndex(e.remIndex(warpRow, pieceRows()), e.divIndex(lane, 4));
       Value column = e.addIndex(warpColumn, e.mulIndex(e.remIndex(lane, 4), 2));
       for (int64_t i = 0; i < tilesOfRows(); ++i)
         for (int64_t j = 0; j < tilesOfColumns(); ++j)
@@ -183,13 +186,13 @@ void MmaEmitter::finish(ValueRange sums) {
             e.storeVector(pair, staged, at);
           }
     };
-    if (pieceRows == choice.rows)
+    if (pieceRows() == choice.rows)
       store();
     else
-      e.ifThen(e.compareInt(arith::CmpIPredicate::eq, e.divIndex(warpRow, pieceRows),
-                            e.index(piece / pieceRows)),
+      e.ifThen(e.compareInt(arith::CmpIPredicate::eq, e.divIndex(warpRow, pieceRows()),
+                            e.index(piece / pieceRows())),
                store);
-    block.finish(staged, pitch, piece, pieceRows);
+    block.finish(staged, pitch, piece, pieceRows());
   }
 }
 
@@ -198,7 +201,8 @@ FailureOr<int64_t> MmaEmitter::emit() {
   stages.emplace(e, block, stageForm());
   e.note("tensor cores");
   Emit::Carried zeros(size_t(tilesOfRows() * tilesOfColumns() * 4), e.real(0));
-  finish(stages->sum(zeros, [&](Value slot, ValueRange sums) { return multiply(slot, sums); }));
+  finish(stages->sum(zeros, 4 * pieceEntries(),
+                     [&](Value slot, ValueRange sums) { return multiply(slot, sums); }));
   return block.isSupported() ? FailureOr<int64_t>(block.grid()) : FailureOr<int64_t>(failure());
 }
 
