@@ -82,7 +82,7 @@ TEST_P(CudaTrace, IsWhatIsExpectedUnderEverySchedule) {
 INSTANTIATE_TEST_SUITE_P(Cases, CudaTrace,
                          testing::Values("base", "no-memory", "odd-shapes", "projected-post-norm",
                                          "head-one", "many-slots", "tiny", "transformer",
-                                         "transformer-post-norm"),
+                                         "transformer-post-norm", "lstm", "lstm-tied"),
                          testName);
 
 class CudaTraceWithTF32 : public CudaTrace {};
