@@ -26,6 +26,7 @@ void memformer::buildSchedulePipeline(OpPassManager &manager, const ScheduleOpti
 void memformer::buildKernelPipeline(OpPassManager &manager, const KernelOptions &options) {
   manager.addPass(createToKernelsPass(ToKernelsPassOptions{.panelWidth = options.panelWidth,
                                                            .roundTF32 = options.roundTF32,
+                                                           .roundAttention = options.roundAttention,
                                                            .fewRows = options.fewRows}));
   manager.addPass(createCSEPass());
   manager.addPass(createFusePass(

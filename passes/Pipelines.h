@@ -42,6 +42,10 @@ struct KernelOptions : mlir::PassPipelineOptions<KernelOptions> {
                          llvm::cl::desc("products round what they multiply to tf32 where the "
                                         "module's precision says so"),
                          llvm::cl::init(false)};
+  Option<bool> roundAttention{
+      *this, "round-attention",
+      llvm::cl::desc("let attention too round what it multiplies in a module of precision bf16"),
+      llvm::cl::init(false)};
   Option<int64_t> fewRows{*this, "few-rows",
                           llvm::cl::desc("products of at most so many rows read the weights of a "
                                          "position, and layer norms become their prologue"),

@@ -276,6 +276,9 @@ int64_t emitSingleQueries(Emit &e, kernel::AttentionOp op, const AttentionShape 
 
 FailureOr<int64_t> emitAttention(OpBuilder &builder, kernel::AttentionOp op,
                                  const KernelArguments &arguments, const HostTarget &target) {
+  if (op.getOperandType())
+    return op.emitOpError("the host multiplies f32 in attention, but got operands of ")
+           << *op.getOperandType();
   if (op.getSelfKey() && op.getProbability().convertToDouble() > 0)
     return op.emitOpError("expected no dropout with a self column");
   AttentionShape shape(op.getQuery(), op.getKey(), int64_t(op.getHeads()));

@@ -249,6 +249,9 @@ void GradientEmitter::addKeyGradient(const QueryPanel &panel, const KeyBlocks &b
 FailureOr<int64_t> emitAttentionGradient(OpBuilder &builder, kernel::AttentionGradientOp op,
                                          const KernelArguments &arguments,
                                          const HostTarget &target) {
+  if (op.getOperandType())
+    return op.emitOpError("the host multiplies f32 in attention, but got operands of ")
+           << *op.getOperandType();
   if (op.getSelfKey() && op.getProbability().convertToDouble() > 0)
     return op.emitOpError("expected no dropout with a self column");
   AttentionShape shape(op.getQuery(), op.getKey(), int64_t(op.getHeads()));

@@ -12,6 +12,9 @@ namespace memformer::host {
 FailureOr<int64_t> emitAttentionWeights(OpBuilder &builder, kernel::AttentionWeightsOp op,
                                         const KernelArguments &arguments,
                                         const HostTarget &target) {
+  if (op.getOperandType())
+    return op.emitOpError("the host multiplies f32 in attention, but got operands of ")
+           << *op.getOperandType();
   Emit e(builder, op.getLoc(), target);
   ArrayRef<int64_t> shape = kernel::shapeOf(op.getResult().getType());
   int64_t heads = shape[1], queries = shape[2], columns = shape[3];

@@ -3,6 +3,7 @@
 #include "codegen/nvptx/AttentionBlock.h"
 #include "codegen/nvptx/Emitters.h"
 #include "codegen/nvptx/Math.h"
+#include "codegen/nvptx/NarrowTile.h"
 #include "codegen/nvptx/RowNorms.h"
 
 #include <limits>
@@ -28,6 +29,7 @@ private:
   };
 
   void emitBlock(Value batch, Value head);
+  void loadQueries(int64_t chunk);
   Softmax beginSoftmax();
   Emit::Carried beginSums();
   Softmax updateSoftmax(Value firstKey, Softmax old);
@@ -46,6 +48,7 @@ private:
   AttentionPlan plan;
   ProbabilityDropout dropout;
   float factor;
+  bool rounds; // what is multiplied, to bf16
   const Buffer *selfKeys = nullptr, *selfValues = nullptr, *bias = nullptr;
 
   /// In shared memory: tiles [rows, chunk], scores and then probabilities [queries, keys], and a
@@ -67,7 +70,8 @@ AttentionEmitter::AttentionEmitter(Emit &e, kernel::AttentionOp op,
       plan(e.target, shape, 1, 2, 1),
       dropout(e, shape, op.getDropoutKey() ? &arguments.operands.back() : nullptr,
               op.getProbability().convertToDouble()),
-      factor(float(op.getScale().convertToDouble() * std::numbers::log2e)) {
+      factor(float(op.getScale().convertToDouble() * std::numbers::log2e)),
+      rounds(bool(op.getOperandType())) {
   const Buffer *next = &arguments.operands[3];
   if (op.getSelfKey()) {
     selfKeys = next++;
@@ -119,9 +123,8 @@ void AttentionEmitter::emitBlock(Value batch, Value head) {
   }
   pair = e.addIndex(e.mulIndex(batch, shape.heads), head);
 
-  // Scores are powers of two: the factor is folded into the queries.
   if (single())
-    loadTile(e, plan, query, firstQuery, plan.queries, 0, queryTile, factor);
+    loadQueries(0);
   Softmax begin = beginSoftmax();
   Emit::Carried carried = beginSums();
   carried.append({begin.largest, begin.sum});
@@ -145,6 +148,11 @@ void AttentionEmitter::emitBlock(Value batch, Value head) {
   finishBlock({last[last.size() - 2], last.back()}, last.drop_back(2));
 }
 
+// Scores are powers of two: the factor is folded into the queries, where these are not rounded.
+void AttentionEmitter::loadQueries(int64_t chunk) {
+  loadTile(e, plan, query, firstQuery, plan.queries, chunk, queryTile, rounds, rounds ? 1 : factor);
+}
+
 // Before the first key: nothing seen, or the self column.
 AttentionEmitter::Softmax AttentionEmitter::beginSoftmax() {
   if (!selfKeys)
@@ -152,7 +160,7 @@ AttentionEmitter::Softmax AttentionEmitter::beginSoftmax() {
   Value row = e.minIndex(e.addIndex(firstQuery, ownQuery), shape.queries - 1);
   Value score = e.strided(ownLane, shape.width, plan.lanesOfQuery(), e.real(0),
                           [&](Value column, ValueRange sum) {
-                            Value q = e.load(query.buffer, query.at(e, row, column));
+                            Value q = query.load(e, row, column, rounds);
                             Value k = e.load(selfKey.buffer, selfKey.at(e, row, column));
                             return Emit::Carried{e.fma(e.mul(q, e.real(factor)), k, sum[0])};
                           })[0];
@@ -205,10 +213,10 @@ AttentionEmitter::Softmax AttentionEmitter::updateSoftmax(Value firstKey, Softma
     if (chunk > 0)
       e.barrier();
     if (!single())
-      loadTile(e, plan, query, firstQuery, plan.queries, chunk, queryTile, factor);
-    loadTile(e, plan, key, firstKey, plan.keys, chunk, keyTile);
+      loadQueries(chunk);
+    loadTile(e, plan, key, firstKey, plan.keys, chunk, keyTile, rounds);
     if (single())
-      loadTile(e, plan, value, firstKey, plan.keys, 0, valueTile);
+      loadTile(e, plan, value, firstKey, plan.keys, 0, valueTile, rounds);
     e.barrier();
     products = square.multiply(e, {queryTile, plan.pitch(), false}, {keyTile, plan.pitch(), false},
                                plan.chunk, products);
@@ -219,7 +227,8 @@ AttentionEmitter::Softmax AttentionEmitter::updateSoftmax(Value firstKey, Softma
   square.forEach(e, [&](int64_t i, Value row, Value column) {
     Value visible = emitVisible(e, shape, op.getCausal(), e.addIndex(firstQuery, row),
                                 e.addIndex(firstKey, column));
-    products[i] = e.select(visible, products[i], hidden);
+    Value product = rounds ? e.mul(products[i], e.real(factor)) : products[i];
+    products[i] = e.select(visible, product, hidden);
     if (changeHands)
       e.store(products[i], scores, e.at(row, plan.squarePitch(), column));
   });
@@ -241,7 +250,8 @@ AttentionEmitter::Softmax AttentionEmitter::updateSoftmax(Value firstKey, Softma
     Value p = emitExp2(e, e.sub(score, largest));
     sum = e.add(sum, p);
     Value column = e.addIndex(firstKey, e.addIndex(ownLane, int64_t(i) * lanes));
-    e.store(dropout.apply(e, p, pair, global, column), scores, place(int64_t(i)));
+    Value weight = dropout.apply(e, p, pair, global, column);
+    e.store(rounds ? e.rounded(weight) : weight, scores, place(int64_t(i)));
   }
   sum = e.sumLanes(sum, lanes);
   Value decay = emitExp2(e, e.sub(old.largest, largest));
@@ -273,7 +283,7 @@ Emit::Carried AttentionEmitter::addValues(Value firstKey, ValueRange sums) {
   for (int64_t chunk = 0; chunk < plan.chunks; ++chunk) {
     if (chunk > 0)
       e.barrier();
-    loadTile(e, plan, value, firstKey, plan.keys, chunk, valueTile);
+    loadTile(e, plan, value, firstKey, plan.keys, chunk, valueTile, rounds);
     e.barrier();
     Emit::Carried added = tile.multiply(e, weights, values, plan.keys, tile.zeros(e));
     forEachResult(chunk, [&](int64_t i, Value row, Value place) {
@@ -322,6 +332,8 @@ FailureOr<int64_t> emitAttention(Emit &e, kernel::AttentionOp op,
   AttentionShape shape(arguments.operands[0], arguments.operands[1], int64_t(op.getHeads()));
   if (failed(checkAttention(op, shape)))
     return failure();
+  if (op.getOperandType() && fitsTensorCores(e, shape))
+    return emitMmaAttention(e, op, arguments);
   return AttentionEmitter(e, op, arguments).emit();
 }
 

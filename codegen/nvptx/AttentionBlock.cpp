@@ -26,10 +26,16 @@ Head::Head(Emit &e, const AttentionShape &shape, const Buffer &tensor, int64_t l
 
 bool Head::inVectors() const {
   // Shorter tensors begin anywhere.
-  return width % 4 == 0 && buffer.entries() >= 16;
+  return width % 4 == 0 && buffer.entries() * (buffer.isNarrow() ? 2 : 4) >= 64;
 }
 
 Value Head::at(Emit &e, Value row, Value column) const { return e.at(row, stride, column); }
+
+static Value roundedIf(Emit &e, bool rounds, Value x) { return rounds ? e.rounded(x) : x; }
+
+Value Head::load(Emit &e, Value row, Value column, bool rounds) const {
+  return roundedIf(e, rounds && !buffer.isNarrow(), e.load(buffer, at(e, row, column)));
+}
 
 static int64_t roundUp(int64_t x, int64_t to) { return (x + to - 1) / to * to; }
 
@@ -59,11 +65,15 @@ AttentionPlan::AttentionPlan(const GpuTarget &target, const AttentionShape &shap
 }
 
 void loadTile(Emit &e, const AttentionPlan &plan, const Head &head, Value first, int64_t rows,
-              int64_t chunk, const Buffer &target, float factor) {
+              int64_t chunk, const Buffer &target, bool rounds, float factor) {
   int64_t run = head.inVectors() ? 4 : 1, begin = chunk * plan.chunk;
   int64_t runs = plan.chunk / run, total = rows * runs, threads = plan.threads;
   int64_t active = std::min(plan.chunk, head.width - begin);
-  auto scaled = [&](Value x) { return factor == 1 ? x : e.mul(x, e.real(factor)); };
+  rounds &= !head.buffer.isNarrow();
+  auto scaled = [&](Value x) {
+    x = roundedIf(e, rounds, x);
+    return factor == 1 ? x : e.mul(x, e.real(factor));
+  };
   auto load = [&](Value number) {
     Value row = e.minIndex(e.addIndex(first, e.divIndex(number, runs)), head.length - 1);
     Value column = e.mulIndex(e.remIndex(number, runs), run);

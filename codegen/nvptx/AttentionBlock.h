@@ -32,6 +32,8 @@ struct Head {
   /// Vectors of 4 entries may be loaded at multiples of 4.
   bool inVectors() const;
   mlir::Value at(Emit &e, mlir::Value row, mlir::Value column) const;
+  /// The entry, rounded to bf16 where `rounds`.
+  mlir::Value load(Emit &e, mlir::Value row, mlir::Value column, bool rounds) const;
 };
 
 /// How a head is worked on: blocks of queries and of keys, and columns in chunks, one where a
@@ -66,9 +68,9 @@ struct AttentionPlan {
 };
 
 /// Rows [first, first + rows) of a chunk of a head to shared memory, multiplied by `factor`; rows
-/// beyond the last repeat it, columns beyond the width are zero.
+/// beyond the last repeat it, columns beyond the width are zero. `rounds`: to bf16 first.
 void loadTile(Emit &e, const AttentionPlan &plan, const Head &head, mlir::Value first, int64_t rows,
-              int64_t chunk, const Buffer &target, float factor = 1);
+              int64_t chunk, const Buffer &target, bool rounds, float factor = 1);
 
 /// Whether a query sees a key, both counted in the head: i1.
 mlir::Value emitVisible(Emit &e, const AttentionShape &shape, bool causal, mlir::Value query,

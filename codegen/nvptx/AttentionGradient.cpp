@@ -3,6 +3,7 @@
 #include "codegen/nvptx/AttentionBlock.h"
 #include "codegen/nvptx/Emitters.h"
 #include "codegen/nvptx/Math.h"
+#include "codegen/nvptx/NarrowTile.h"
 
 #include <numbers>
 
@@ -54,6 +55,7 @@ private:
   AttentionPlan plan;
   ProbabilityDropout dropout;
   float scale;
+  bool rounds; // what is multiplied, to bf16
 
   Value pair;
   Head gradient, query, key, value, result, selfKey, selfValue;
@@ -75,7 +77,7 @@ GradientEmitter::GradientEmitter(Emit &e, kernel::AttentionGradientOp op,
       plan(e.target, shape, 2, 2, 2),
       dropout(e, shape, op.getDropoutKey() ? &arguments.operands.back() : nullptr,
               op.getProbability().convertToDouble()),
-      scale(float(op.getScale().convertToDouble())) {}
+      scale(float(op.getScale().convertToDouble())), rounds(bool(op.getOperandType())) {}
 
 int64_t GradientEmitter::emit() {
   e.setThreads(AttentionPlan::threads);
@@ -132,13 +134,13 @@ int64_t GradientEmitter::emit() {
 }
 
 void GradientEmitter::loadQueries(Value firstQuery, int64_t chunk) {
-  loadTile(e, plan, query, firstQuery, plan.queries, chunk, queryTile);
-  loadTile(e, plan, gradient, firstQuery, plan.queries, chunk, gradientTile);
+  loadTile(e, plan, query, firstQuery, plan.queries, chunk, queryTile, rounds);
+  loadTile(e, plan, gradient, firstQuery, plan.queries, chunk, gradientTile, rounds);
 }
 
 void GradientEmitter::loadKeys(Value firstKey, int64_t chunk) {
-  loadTile(e, plan, key, firstKey, plan.keys, chunk, keyTile);
-  loadTile(e, plan, value, firstKey, plan.keys, chunk, valueTile);
+  loadTile(e, plan, key, firstKey, plan.keys, chunk, keyTile, rounds);
+  loadTile(e, plan, value, firstKey, plan.keys, chunk, valueTile, rounds);
 }
 
 // Of each query of the block; the caller puts a barrier behind.
@@ -146,9 +148,9 @@ void GradientEmitter::findStatistics(Value firstQuery) {
   Value row = e.minIndex(e.addIndex(firstQuery, ownQuery), shape.queries - 1);
   Value delta = e.strided(ownLane, shape.width, plan.lanesOfQuery(), e.real(0),
                           [&](Value column, ValueRange sum) {
-                            Value place = gradient.at(e, row, column);
-                            Value g = e.load(gradient.buffer, place);
-                            return Emit::Carried{e.fma(g, e.load(result.buffer, place), sum[0])};
+                            Value g = gradient.load(e, row, column, rounds);
+                            Value o = result.load(e, row, column, false);
+                            return Emit::Carried{e.fma(g, o, sum[0])};
                           })[0];
   delta = e.sumLanes(delta, plan.lanesOfQuery());
   Value lse = e.load(arguments.operands[5], e.addIndex(e.mulIndex(pair, shape.queries), row));
@@ -169,7 +171,7 @@ void GradientEmitter::emitSelf(Value firstQuery) {
   Value global = e.addIndex(firstQuery, ownQuery);
   Value row = e.minIndex(global, shape.queries - 1);
   auto entry = [&](const Head &head, Value column) {
-    return e.load(head.buffer, head.at(e, row, column));
+    return head.load(e, row, column, rounds && (&head == &query || &head == &gradient));
   };
   Emit::Carried sums = e.strided(
       ownLane, shape.width, lanes, {e.real(0), e.real(0)}, [&](Value column, ValueRange sums) {
@@ -223,8 +225,12 @@ void GradientEmitter::findSquares(Value firstQuery, Value firstKey) {
     }
     Value ds = e.mul(e.mul(p, e.sub(product, e.load(deltas, row))), e.real(scale));
     Value place = e.at(row, plan.squarePitch(), column);
-    e.store(e.select(seen, ds, zero), scoreGradients, place);
-    e.store(e.select(seen, kept, zero), probabilities, place);
+    auto store = [&](Value x, const Buffer &square) {
+      x = e.select(seen, x, zero);
+      e.store(rounds ? e.rounded(x) : x, square, place);
+    };
+    store(ds, scoreGradients);
+    store(kept, probabilities);
   });
   e.barrier();
 }
@@ -282,7 +288,7 @@ void GradientEmitter::add(Sums &sums, const SharedFactor &weights, const Head &r
   for (int64_t chunk = 0; chunk < plan.chunks; ++chunk) {
     if (chunk > 0)
       e.barrier();
-    loadTile(e, plan, rows, firstRow, depth, chunk, tile);
+    loadTile(e, plan, rows, firstRow, depth, chunk, tile, rounds);
     e.barrier();
     Emit::Carried added = sums.tile.multiply(e, weights, factor, depth, sums.tile.zeros(e));
     forEachEntry(sums, chunk, [&](int64_t i, Value, Value place) {
@@ -392,6 +398,8 @@ FailureOr<int64_t> emitAttentionGradient(Emit &e, kernel::AttentionGradientOp op
   AttentionShape shape(arguments.operands[1], arguments.operands[2], int64_t(op.getHeads()));
   if (failed(checkAttention(op, shape)))
     return failure();
+  if (op.getOperandType() && fitsTensorCores(e, shape))
+    return emitMmaAttentionGradient(e, op, arguments);
   return GradientEmitter(e, op, arguments).emit();
 }
 

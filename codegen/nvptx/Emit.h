@@ -113,6 +113,9 @@ public:
   int64_t sharedBytes() const { return allocated; }
   /// All threads of the block get here before one goes on, and see what the others wrote.
   void barrier();
+  /// Code: what is loaded behind this is not taken from loads before it, which costs registers. No
+  /// instruction.
+  void forgetLoads();
 
   // Asynchronous copies, for targets that have them. Copies are committed in groups.
   /// 16 bytes to shared memory, or zeros where `condition` (null: always true) does not hold; both

@@ -2,6 +2,7 @@
 
 #include "codegen/nvptx/Report.h"
 #include "codegen/nvptx/Assemble.h"
+#include "dialect/kernel/Flops.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -85,7 +86,7 @@ static void addDispatches(Block &block, const llvm::StringMap<const KernelReport
     const KernelReport &kernel = *kernels.lookup(dispatch.getKernel());
     report.launches += 1;
     report.flops += kernel.flops;
-    report.tensorFlops += kernel.matrixProducts > 0 ? kernel.flops : 0;
+    report.tensorFlops += kernel.tensorFlops;
     report.bytes += kernel.bytes;
     report.movedBytes += kernel.movedBytes;
     report.seconds += kernel.seconds;
@@ -121,11 +122,13 @@ Report makeReport(ModuleOp program, ArrayRef<CompiledKernel> compiled, const Gpu
     countInstructions(kernel.code, entry);
     entry.flops = int64_t(op.getFlops());
     entry.bytes = int64_t(op.getBytes());
+    if (entry.matrixProducts > 0)
+      entry.tensorFlops = kernel::productFlops(op.getKernel());
     entry.movedBytes = kernel.movedBytes;
-    double ofProducts = entry.isTF32 ? target.tf32Rate() : target.bf16Rate;
-    double rate = entry.matrixProducts > 0 ? ofProducts : target.f32Rate;
-    entry.seconds =
-        std::max(double(entry.flops) / rate, double(entry.movedBytes) / target.bandwidth);
+    double rate = entry.isTF32 ? target.tf32Rate() : target.bf16Rate;
+    entry.seconds = std::max({double(entry.flops - entry.tensorFlops) / target.f32Rate,
+                              double(entry.tensorFlops) / rate,
+                              double(entry.movedBytes) / target.bandwidth});
     countMachineCode(kernel.binary, entry);
     report.kernels.push_back(std::move(entry));
   }
@@ -177,6 +180,7 @@ llvm::json::Object Report::json() const {
                                             {"async_copies", kernel.asyncCopies},
                                             {"barriers", kernel.barriers},
                                             {"flops", kernel.flops},
+                                            {"tensor_core_flops", kernel.tensorFlops},
                                             {"bytes", kernel.bytes},
                                             {"moved_bytes", kernel.movedBytes},
                                             {"roofline_seconds", kernel.seconds}});

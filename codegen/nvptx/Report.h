@@ -25,11 +25,11 @@ struct KernelReport {
   /// Instructions of the machine code, where nvdisasm is installed: of the kinds in
   /// Report::sassKinds.
   std::vector<int64_t> sass;
-  /// Of one dispatch: operations, bytes of operands and results, each once, and bytes between
-  /// memory and L2 (Traffic.h).
-  int64_t flops = 0, bytes = 0, movedBytes = 0;
-  /// The roofline, in seconds: operations at the GPU's rate or moved bytes at its bandwidth,
-  /// whichever takes longer.
+  /// Of one dispatch: operations, of them those on tensor cores, bytes of operands and results,
+  /// each once, and bytes between memory and L2 (Traffic.h).
+  int64_t flops = 0, tensorFlops = 0, bytes = 0, movedBytes = 0;
+  /// The roofline, in seconds: operations on tensor cores or on ordinary lanes at the GPU's rates,
+  /// or moved bytes at its bandwidth, whichever takes longest.
   double seconds = 0;
 };
 

@@ -1,6 +1,7 @@
 // Asynchronous copies and products of tensor cores: instructions of compute capability 8 and later.
 
 #include "codegen/nvptx/Emit.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 using namespace mlir;
 
@@ -19,6 +20,13 @@ void Emit::commitCopies() { call("llvm.nvvm.cp.async.commit.group", {}, {}); }
 
 void Emit::waitForCopies(int64_t groups) {
   call("llvm.nvvm.cp.async.wait.group", {}, {integer(int32_t(groups))});
+}
+
+void Emit::forgetLoads() {
+  LLVM::InlineAsmOp::create(b, loc, TypeRange(), ValueRange(), /*asm_string=*/"",
+                            /*constraints=*/"~{memory}", /*has_side_effects=*/true,
+                            /*is_align_stack=*/false, LLVM::TailCallKind::None,
+                            LLVM::AsmDialectAttr(), /*operand_attrs=*/ArrayAttr());
 }
 
 SmallVector<Value> Emit::loadMatrices(Value pointer, bool transposed) {

@@ -1,5 +1,6 @@
 // Floating-point operations of each kernel: a multiply-add is two, a transcendental function one.
 
+#include "dialect/kernel/Flops.h"
 #include "dialect/kernel/KernelDialect.h"
 #include "dialect/kernel/Shapes.h"
 
@@ -68,6 +69,25 @@ int64_t AttentionGradientOp::getFlops() {
       pairs(getQuery().getType(), getKey().getType(), getHeads(), getCausal(), bool(getSelfKey()));
   // Five products of the forward's size, and for each pair the exponential and dS.
   return seen * (10 * width + 6) + 2 * entriesOf(getGradient().getType());
+}
+
+// Of them, those of products whose factors may be rounded: the self column's are in f32.
+int64_t memformer::kernel::productFlops(Operation *op) {
+  auto seenBy = [](auto attention) {
+    int64_t heads = int64_t(attention.getHeads());
+    Type query = attention.getQuery().getType(), key = attention.getKey().getType();
+    return pairs(query, key, heads, attention.getCausal(), /*self=*/false) *
+           (widthOf(query) / heads);
+  };
+  if (auto gemm = dyn_cast<GemmOp>(op)) {
+    int64_t entries = entriesOf(gemm.getA().getType());
+    return 2 * entries * int64_t(gemm.getN());
+  }
+  if (auto attention = dyn_cast<AttentionOp>(op))
+    return 4 * seenBy(attention);
+  if (auto gradient = dyn_cast<AttentionGradientOp>(op))
+    return 10 * seenBy(gradient);
+  return 0;
 }
 
 int64_t AttentionWeightsOp::getFlops() {

@@ -22,7 +22,7 @@ def Kernel_Dialect : Dialect {
 
     **Accumulation.** A kernel with `accumulate = @p` has no result in its place: it adds to the gradient buffer of parameter p.
 
-    **Narrow storage.** Kernels compute in f32. A product with `operands bf16` rounds the entries of its operands to bf16 before it multiplies them, and sums in f32; so does a reduction with it before it adds. With `operands tf32` (significands of 11 bits, ties away from zero) nothing is stored in another type. A result that only such
+    **Narrow storage.** Kernels compute in f32. A product with `operands bf16` rounds the entries of its operands to bf16 before it multiplies them, and sums in f32; so does a reduction with it before it adds, and attention rounds what it multiplies. With `operands tf32` (significands of 11 bits, ties away from zero) nothing is stored in another type. A result that only such
     kernels read may have the type `tensor<…xbf16>` (`-kernel-narrow`): it is rounded as it is stored, which changes no bit of any other value. Regions see and yield f32 whatever is stored.
 
     **Arguments of the compiled function**: the operands in order, then the results in order (the gradient buffer in the place of an accumulated result).
@@ -152,14 +152,17 @@ def AttentionOp : Kernel_Op<"attention", [AttrSizedOperandSegments]> {
   let description = [{
     As `memformer.attention`, and with `self_key` and `self_value` as `memformer.slot_attention`. With `normalize` the rows of the result, after the addition of `bias`, are also divided by their length: the second
     form of the result, first without. The dropout key is that of the op's stream. Results: the attention's result, lse, and with `normalize` the normalised rows.
+
+    With `operands bf16` the entries of query, key and value are rounded to bf16 before anything else, and so are the probabilities that values are multiplied by, which are those relative to the largest score so far:
+    exp(s − m) is rounded, the sum that divides is that of the unrounded ones. Sums, softmax, lse, the self column and the normalisation stay f32.
   }];
-  let arguments = (ins FloatTensor:$query, FloatTensor:$key, FloatTensor:$value, Optional<FloatTensor>:$self_key, Optional<FloatTensor>:$self_value, Optional<FloatTensor>:$bias,
+  let arguments = (ins StoredTensor:$query, StoredTensor:$key, StoredTensor:$value, Optional<FloatTensor>:$self_key, Optional<FloatTensor>:$self_value, Optional<FloatTensor>:$bias,
     Optional<IntegerTensor>:$dropout_key, I64Attr:$heads, F64Attr:$scale, UnitAttr:$causal, UnitAttr:$normalize,
-    DefaultValuedAttr<F64Attr, "0.0">:$probability);
-  let results = (outs FloatTensor:$result, FloatTensor:$lse, Optional<FloatTensor>:$normalized);
+    DefaultValuedAttr<F64Attr, "0.0">:$probability, OptionalAttr<TypeAttrOf<BF16>>:$operand_type);
+  let results = (outs StoredTensor:$result, FloatTensor:$lse, Optional<FloatTensor>:$normalized);
   let assemblyFormat = [{
     $query `,` $key `,` $value (`self` `(` $self_key^ `,` $self_value `)`)? (`bias` `(` $bias^ `)`)? (`dropout` $dropout_key^)? `heads` $heads `scale` $scale (`causal` $causal^)?
-    (`normalize` $normalize^)? attr-dict `:` functional-type(operands, results)
+    (`normalize` $normalize^)? (`operands` $operand_type^)? attr-dict `:` functional-type(operands, results)
   }];
 }
 
@@ -177,22 +180,27 @@ def AttentionStepOp : Kernel_Op<"attention_step"> {
 
 def AttentionGradientOp : Kernel_Op<"attention_gradient", [AttrSizedOperandSegments, AttrSizedResultSegments]> {
   let summary = "gradients of attention, probabilities recomputed block by block";
-  let description = [{Results: the gradients of query, key, value and, with a self column, of self_key and self_value.}];
-  let arguments = (ins FloatTensor:$gradient, FloatTensor:$query, FloatTensor:$key, FloatTensor:$value, FloatTensor:$result_value, FloatTensor:$lse,
+  let description = [{
+    Results: the gradients of query, key, value and, with a self column, of self_key and self_value. With `operands bf16` the entries of the gradient, query, key and value are rounded to bf16 before anything else; of what is
+    computed from them the probabilities (after dropout) that the gradient is multiplied by, and the scores' gradients that keys and queries are.
+  }];
+  let arguments = (ins StoredTensor:$gradient, StoredTensor:$query, StoredTensor:$key, StoredTensor:$value, FloatTensor:$result_value, FloatTensor:$lse,
     Optional<FloatTensor>:$self_key, Optional<FloatTensor>:$self_value, Optional<IntegerTensor>:$dropout_key, I64Attr:$heads, F64Attr:$scale, UnitAttr:$causal,
-    DefaultValuedAttr<F64Attr, "0.0">:$probability);
-  let results = (outs FloatTensor:$query_gradient, FloatTensor:$key_gradient, FloatTensor:$value_gradient, Optional<FloatTensor>:$self_key_gradient, Optional<FloatTensor>:$self_value_gradient);
+    DefaultValuedAttr<F64Attr, "0.0">:$probability, OptionalAttr<TypeAttrOf<BF16>>:$operand_type);
+  let results = (outs StoredTensor:$query_gradient, StoredTensor:$key_gradient, StoredTensor:$value_gradient, Optional<FloatTensor>:$self_key_gradient, Optional<FloatTensor>:$self_value_gradient);
   let assemblyFormat = [{
     $gradient `,` $query `,` $key `,` $value `,` $result_value `,` $lse (`self` `(` $self_key^ `,` $self_value `)`)? (`dropout` $dropout_key^)? `heads` $heads `scale` $scale
-    (`causal` $causal^)? attr-dict `:` functional-type(operands, results)
+    (`causal` $causal^)? (`operands` $operand_type^)? attr-dict `:` functional-type(operands, results)
   }];
 }
 
 def AttentionWeightsOp : Kernel_Op<"attention_weights"> {
   let summary = "the probabilities of an attention, stored";
-  let arguments = (ins FloatTensor:$query, Optional<FloatTensor>:$self_key, FloatTensor:$key, FloatTensor:$lse, I64Attr:$heads, F64Attr:$scale, UnitAttr:$causal);
+  let description = [{With `operands bf16` the entries of query and key are rounded to bf16, as the attention whose `lse` this is has done; probabilities are f32.}];
+  let arguments = (ins StoredTensor:$query, Optional<FloatTensor>:$self_key, StoredTensor:$key, FloatTensor:$lse, I64Attr:$heads, F64Attr:$scale, UnitAttr:$causal,
+    OptionalAttr<TypeAttrOf<BF16>>:$operand_type);
   let results = (outs FloatTensor:$result);
-  let assemblyFormat = "$query (`self` `(` $self_key^ `)`)? `,` $key `,` $lse `heads` $heads `scale` $scale (`causal` $causal^)? attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "$query (`self` `(` $self_key^ `)`)? `,` $key `,` $lse `heads` $heads `scale` $scale (`causal` $causal^)? (`operands` $operand_type^)? attr-dict `:` functional-type(operands, results)";
 }
 
 def LstmOp : Kernel_Op<"lstm"> {

@@ -3,6 +3,7 @@
 #include "dialect/kernel/Storage.h"
 
 #include "dialect/kernel/KernelDialect.h"
+#include "dialect/kernel/Shapes.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -20,6 +21,14 @@ Type narrowTypeOf(OpOperand &operand) {
   }
   if (auto reduce = dyn_cast<ReduceOp>(op))
     return reduce.getOperandType().value_or(Type());
+  if (auto attention = dyn_cast<AttentionOp>(op))
+    return operand.getOperandNumber() < 3 ? attention.getOperandType().value_or(Type()) : Type();
+  if (auto gradient = dyn_cast<AttentionGradientOp>(op))
+    return operand.getOperandNumber() < 4 ? gradient.getOperandType().value_or(Type()) : Type();
+  if (auto weights = dyn_cast<AttentionWeightsOp>(op))
+    return &operand == &weights.getQueryMutable() || &operand == &weights.getKeyMutable()
+               ? weights.getOperandType().value_or(Type())
+               : Type();
   return {};
 }
 
@@ -34,6 +43,15 @@ bool mayBeNarrow(OpResult result) {
     return isa<FloatType>(cast<ShapedType>(result.getType()).getElementType());
   if (isa<LayerNormGradientOp>(op))
     return result.getResultNumber() + 1 < op->getNumResults(); // not the partial sums
+  // Rows of heads that are wider may be summed in memory.
+  constexpr int64_t mostColumns = 128;
+  if (auto attention = dyn_cast<AttentionOp>(op))
+    return attention.getOperandType() && !attention.getNormalize() &&
+           result.getResultNumber() == 0 &&
+           widthOf(result.getType()) <= mostColumns * int64_t(attention.getHeads());
+  if (auto gradient = dyn_cast<AttentionGradientOp>(op))
+    return gradient.getOperandType() && result.getResultNumber() < 3 &&
+           widthOf(result.getType()) <= mostColumns * int64_t(gradient.getHeads());
   return isa<GemmOp, PackOp, LayerNormOp, GatherOp, CrossEntropyGradientOp>(op);
 }
 

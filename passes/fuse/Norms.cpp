@@ -88,7 +88,7 @@ int64_t memformer::fuseNormalizeIntoAttention(Block &block) {
         norm.getType(), attention.getQuery(), attention.getKey(), attention.getValue(),
         attention.getSelfKey(), attention.getSelfValue(), norm.getBias(), attention.getDropoutKey(),
         attention.getHeadsAttr(), attention.getScaleAttr(), attention.getCausalAttr(),
-        builder.getUnitAttr(), attention.getProbabilityAttr());
+        builder.getUnitAttr(), attention.getProbabilityAttr(), attention.getOperandTypeAttr());
     attention.getResult().replaceAllUsesWith(merged.getResult());
     attention.getLse().replaceAllUsesWith(merged.getLse());
     norm.getResult().replaceAllUsesWith(merged.getNormalized());

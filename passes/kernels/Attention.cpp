@@ -63,6 +63,9 @@ LogicalResult KernelLowering::lowerAttention(Operation *op) {
   auto keyOf = [&](Value key, uint32_t stream) {
     return key ? keyOfStream(key, int32_t(stream)) : key;
   };
+  bool rounds =
+      options.roundAttention && options.operandType && options.operandType.getValue().isBF16();
+  TypeAttr operands = rounds ? options.operandType : TypeAttr();
   Operation *result = nullptr;
   if (auto attention = dyn_cast<AttentionOp>(op)) {
     result = kernel::AttentionOp::create(
@@ -70,7 +73,7 @@ LogicalResult KernelLowering::lowerAttention(Operation *op) {
         attention.getQuery(), attention.getKey(), attention.getValue(), Value(), Value(), Value(),
         keyOf(attention.getDropoutKey(), attention.getStream()), attention.getHeadsAttr(),
         attention.getScaleAttr(), flag(attention.getCausal()), UnitAttr(),
-        attention.getProbabilityAttr());
+        attention.getProbabilityAttr(), operands);
     op->getResult(0).replaceAllUsesWith(result->getResult(0));
     op->getResult(1).replaceAllUsesWith(result->getResult(1));
     return success();
@@ -80,7 +83,7 @@ LogicalResult KernelLowering::lowerAttention(Operation *op) {
         builder, location, slots.getResult().getType(), slots.getLse().getType(), Type(),
         slots.getQuery(), slots.getKey(), slots.getValue(), slots.getSelfKey(),
         slots.getSelfValue(), Value(), Value(), slots.getHeadsAttr(), slots.getScaleAttr(),
-        UnitAttr(), UnitAttr(), probability(0));
+        UnitAttr(), UnitAttr(), probability(0), operands);
   } else if (auto step = dyn_cast<AttentionStepOp>(op)) {
     result = kernel::AttentionStepOp::create(builder, location, step->getResultTypes(),
                                              step.getQuery(), step.getKey(), step.getValue(),
@@ -93,7 +96,8 @@ LogicalResult KernelLowering::lowerAttention(Operation *op) {
         gradient.getGradient(), gradient.getQuery(), gradient.getKey(), gradient.getValue(),
         gradient.getResultValue(), gradient.getLse(), Value(), Value(),
         keyOf(gradient.getDropoutKey(), gradient.getStream()), gradient.getHeadsAttr(),
-        gradient.getScaleAttr(), flag(gradient.getCausal()), gradient.getProbabilityAttr());
+        gradient.getScaleAttr(), flag(gradient.getCausal()), gradient.getProbabilityAttr(),
+        operands);
   } else if (auto gradient = dyn_cast<SlotAttentionGradientOp>(op)) {
     auto kernel = kernel::AttentionGradientOp::create(
         builder, location, gradient.getQueryGradient().getType(),
@@ -102,7 +106,7 @@ LogicalResult KernelLowering::lowerAttention(Operation *op) {
         gradient.getGradient(), gradient.getQuery(), gradient.getKey(), gradient.getValue(),
         gradient.getResultValue(), gradient.getLse(), gradient.getSelfKey(),
         gradient.getSelfValue(), Value(), gradient.getHeadsAttr(), gradient.getScaleAttr(),
-        UnitAttr(), probability(0));
+        UnitAttr(), probability(0), operands);
     // The op has the self column's gradients before those of keys and values, the kernel after.
     replace(op,
             {kernel.getQueryGradient(), kernel.getSelfKeyGradient(), kernel.getSelfValueGradient(),
@@ -112,7 +116,7 @@ LogicalResult KernelLowering::lowerAttention(Operation *op) {
     result = kernel::AttentionWeightsOp::create(
         builder, location, weights.getType(), weights.getQuery(), weights.getSelfKey(),
         weights.getKey(), weights.getLse(), weights.getHeadsAttr(), weights.getScaleAttr(),
-        flag(weights.getCausal()));
+        flag(weights.getCausal()), operands);
   }
   replace(op, result->getResults());
   return success();

@@ -60,7 +60,12 @@ struct ToKernelsPass : memformer::impl::ToKernelsPassBase<ToKernelsPass> {
     FailureOr<Type> generationWeights = getGenerationWeights();
     if (failed(operandType) || failed(generationWeights))
       return signalPassFailure();
-    LoweringOptions options{panelWidth, rowBlock, *operandType, *generationWeights, fewRows};
+    LoweringOptions options{.panelWidth = panelWidth,
+                            .rowBlock = rowBlock,
+                            .operandType = *operandType,
+                            .roundAttention = roundAttention,
+                            .generationWeights = *generationWeights,
+                            .fewRows = fewRows};
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       if (function.isExternal() || !function.getBody().hasOneBlock()) {
         function.emitOpError("expected a body of one block");

@@ -13,6 +13,8 @@ namespace {
 struct Form {
   const char *name;
   bool causal = false, self = false, dropout = false, normalize = false, bias = false;
+  /// What is multiplied is rounded to bf16; and it is stored so, results too where they may be.
+  bool rounds = false, narrow = false;
 };
 
 struct Size {
@@ -65,6 +67,14 @@ Inputs inputsOf(const Size &s) {
   in.dropoutKey.ints = {int32_t(uint32_t(key0) + stream * 0x9e3779b9U),
                         int32_t(uint32_t(key1) + stream * 0x9e3779b9U)};
   in.scale = double(float(1 / std::sqrt(double(s.width))));
+  return in;
+}
+
+// The inputs as a kernel that rounds them multiplies them.
+Inputs rounded(Inputs in) {
+  for (Tensor *tensor : {&in.query, &in.key, &in.value, &in.gradient})
+    for (float &x : tensor->floats)
+      x = roundToBF16(x);
   return in;
 }
 
@@ -155,11 +165,17 @@ Reference::Reference(const Form &form, const Size &s, const Inputs &in)
       normalized.add(r * d + c, row[size_t(c)] / std::sqrt(square),
                      1 + std::abs(1 / std::sqrt(square)));
   }
+  // Half of the distance between 1 and the next bf16. A rounded probability, or gradient of a
+  // score, is off by this part of itself at most, so a sum of its products by this part of the sum
+  // of their magnitudes; what is stored as bf16 is off by as much again.
+  constexpr double half = 0x1p-8;
+  double narrow = (form.rounds ? half : 0) + (form.narrow ? half : 0);
   // A probability is off by the errors of its score and of lse (w + 8 roundings of sums of that
   // magnitude each), the rest by the roundings of sums over columns, keys and queries.
   error =
       (2 * double(s.width + 8) * (1 + largestScore) + double(s.width + s.keys + s.queries + 64)) *
-      roundoff;
+          roundoff +
+      narrow * (1 + half);
 }
 
 std::string signature(const std::vector<Tensor> &operands, const std::vector<Tensor> &results) {
@@ -197,63 +213,91 @@ std::string optional(const Form &form, const Size &s, const Inputs &in,
 std::string nameOf(const Form &form, const Size &s) {
   return std::string(form.name) + " batch " + std::to_string(s.batch) + " queries " +
          std::to_string(s.queries) + " keys " + std::to_string(s.keys) + " heads " +
-         std::to_string(s.heads) + " width " + std::to_string(s.width);
+         std::to_string(s.heads) + " width " + std::to_string(s.width) +
+         (form.narrow   ? " stored as bf16"
+          : form.rounds ? " rounded to bf16"
+                        : "");
 }
 
 const char *const dropoutAttributes = "probability = 0.25 : f64";
 
-void checkForward(const Form &form, const Size &s, const Inputs &in, const Reference &reference) {
-  std::vector<Tensor> operands = {in.query, in.key, in.value};
-  std::vector<Tensor> results = {in.query, zeros({s.batch, s.heads, s.queries})};
+// A tensor as a kernel is given it.
+Tensor stored(const Form &form, const Tensor &tensor) {
+  return form.narrow ? narrowed(tensor) : tensor;
+}
+
+// A result: heads that are wider, and rows that are normalised, are not stored as bf16.
+Tensor storedResult(const Form &form, const Size &s, const Tensor &tensor) {
+  return s.width <= 128 && !form.normalize ? stored(form, tensor) : tensor;
+}
+
+KernelCase forwardCase(const Form &form, const Size &s, const Inputs &in,
+                       const Reference &reference) {
+  std::vector<Tensor> operands = {stored(form, in.query), stored(form, in.key),
+                                  stored(form, in.value)};
+  std::vector<Tensor> results = {storedResult(form, s, in.query),
+                                 zeros({s.batch, s.heads, s.queries})};
   if (form.normalize)
     results.push_back(in.query);
   std::string body = "kernel.attention %0, %1, %2" + optional(form, s, in, operands, form.bias);
   body += form.normalize ? " normalize" : "";
+  body += form.rounds ? " operands bf16" : "";
   body += form.dropout ? std::string(" {") + dropoutAttributes + "}" : "";
   body += signature(operands, results);
   size_t first = operands.size();
-  check({nameOf(form, s), body, operands, {}, results, [&](const std::vector<Tensor> &) {
-           std::vector<std::pair<size_t, Expected>> compared = {
-               {first, reference.result.within(reference.error)},
-               {first + 1, reference.lse.within(reference.error * 4)}};
-           if (form.normalize)
-             compared.push_back({first + 2, reference.normalized.within(reference.error)});
-           return compared;
-         }});
+  return {
+      nameOf(form, s), body, operands, {}, results, [=, &reference](const std::vector<Tensor> &) {
+        std::vector<std::pair<size_t, Expected>> compared = {
+            {first, reference.result.within(reference.error)},
+            {first + 1, reference.lse.within(reference.error * 4)}};
+        // A row's length is off by no more than all of its entries are together.
+        double length = form.rounds ? 1 + std::sqrt(double(s.columns())) : 1;
+        if (form.normalize)
+          compared.push_back({first + 2, reference.normalized.within(reference.error * length)});
+        return compared;
+      }};
 }
 
-void checkGradient(const Form &form, const Size &s, const Inputs &in, const Reference &reference) {
+KernelCase gradientCase(const Form &form, const Size &s, const Inputs &in,
+                        const Reference &reference) {
   Tensor result = in.query, lse = zeros({s.batch, s.heads, s.queries});
   for (size_t i = 0; i < result.floats.size(); ++i)
     result.floats[i] = float(reference.result.values[i]);
   for (size_t i = 0; i < lse.floats.size(); ++i)
     lse.floats[i] = float(reference.lse.values[i]);
-  std::vector<Tensor> operands = {in.gradient, in.query, in.key, in.value, result, lse};
-  std::vector<Tensor> results = {in.query, in.key, in.key};
+  std::vector<Tensor> operands = {stored(form, in.gradient),
+                                  stored(form, in.query),
+                                  stored(form, in.key),
+                                  stored(form, in.value),
+                                  result,
+                                  lse};
+  std::vector<Tensor> results = {storedResult(form, s, in.query), storedResult(form, s, in.key),
+                                 storedResult(form, s, in.key)};
   if (form.self)
     results.insert(results.end(), {in.query, in.query});
   std::string body =
       "kernel.attention_gradient %0, %1, %2, %3, %4, %5" + optional(form, s, in, operands, false);
+  body += form.rounds ? " operands bf16" : "";
   body += std::string(" {resultSegmentSizes = array<i32: 1, 1, 1, ") +
           (form.self ? "1, 1>" : "0, 0>") + (form.dropout ? ", " : "") +
           (form.dropout ? dropoutAttributes : "") + "}" + signature(operands, results);
   size_t first = operands.size();
-  check({nameOf(form, s) + ", gradient",
-         body,
-         operands,
-         {},
-         results,
-         [&](const std::vector<Tensor> &) {
-           std::vector<std::pair<size_t, Expected>> compared = {
-               {first, reference.query.within(reference.error)},
-               {first + 1, reference.key.within(reference.error)},
-               {first + 2, reference.value.within(reference.error)}};
-           if (form.self) {
-             compared.push_back({first + 3, reference.selfKey.within(reference.error)});
-             compared.push_back({first + 4, reference.selfValue.within(reference.error)});
-           }
-           return compared;
-         }});
+  return {nameOf(form, s) + ", gradient",
+          body,
+          operands,
+          {},
+          results,
+          [=, &reference](const std::vector<Tensor> &) {
+            std::vector<std::pair<size_t, Expected>> compared = {
+                {first, reference.query.within(reference.error)},
+                {first + 1, reference.key.within(reference.error)},
+                {first + 2, reference.value.within(reference.error)}};
+            if (form.self) {
+              compared.push_back({first + 3, reference.selfKey.within(reference.error)});
+              compared.push_back({first + 4, reference.selfValue.within(reference.error)});
+            }
+            return compared;
+          }};
 }
 
 class Attention : public ::testing::TestWithParam<Form> {};
@@ -265,14 +309,87 @@ TEST_P(Attention, OddShapes) {
                            Size{1, 105, 57, 2, 9}, Size{1, 51, 150, 1, 3}}) {
     Inputs in = inputsOf(size);
     Reference reference(GetParam(), size, in);
-    checkForward(GetParam(), size, in, reference);
+    check(forwardCase(GetParam(), size, in, reference));
     if (!GetParam().normalize)
-      checkGradient(GetParam(), size, in, reference);
+      check(gradientCase(GetParam(), size, in, reference));
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Forms, Attention,
+    ::testing::Values(Form{.name = "plain"}, Form{.name = "causal", .causal = true},
+                      Form{.name = "self", .self = true},
+                      Form{.name = "dropout", .causal = true, .dropout = true},
+                      Form{.name = "normalized", .self = true, .normalize = true, .bias = true}),
+    [](const auto &info) { return std::string(info.param.name); });
+
+// On GPUs alone: with operands of bf16, on tensor cores where there are any and heads have a width
+// for them.
+class NarrowAttention : public ::testing::TestWithParam<Form> {};
+
+TEST_P(NarrowAttention, OddShapes) {
+  for (const Size &size :
+       {Size{2, 56, 56, 2, 32}, Size{1, 64, 56, 2, 32}, Size{1, 1, 1, 1, 8}, Size{2, 7, 33, 2, 17},
+        Size{1, 33, 7, 1, 56}, Size{1, 257, 64, 1, 16}, Size{1, 57, 257, 1, 64},
+        Size{1, 130, 130, 1, 33}, Size{1, 70, 70, 1, 128}, Size{1, 48, 40, 1, 100},
+        Size{1, 40, 70, 1, 200}, Size{1, 17, 100, 1, 256}, Size{1, 9, 5, 2, 257},
+        Size{2, 9, 9, 2, 7}, Size{1, 33, 1, 3, 1}}) {
+    Inputs in = inputsOf(size);
+    bool isSmall = size.queries * size.keys * size.width < 10'000;
+    for (bool narrow : {false, true}) {
+      if (!isSmall && narrow != (size.width % 3 == 2)) // of larger ones either form
+        continue;
+      Form form = GetParam();
+      form.rounds = true;
+      form.narrow = narrow;
+      Reference reference(form, size, rounded(in));
+      check(forwardCase(form, size, in, reference), testedGPUs(isSmall));
+      if (!form.normalize)
+        check(gradientCase(form, size, in, reference), testedGPUs(isSmall));
+    }
+  }
+}
+
+// What is read as bf16 is what would have been rounded to it.
+TEST_P(NarrowAttention, StorageOfOperandsChangesNoBit) {
+  Size size{2, 40, 100, 2, 40};
+  Inputs in = inputsOf(size);
+  Form form = GetParam();
+  form.rounds = true;
+  Reference reference(form, size, rounded(in));
+  for (const std::string &gpu : testedGPUs()) {
+    auto run = [&](bool narrow, bool gradient) {
+      form.narrow = narrow;
+      KernelCase kernel = gradient ? gradientCase(form, size, in, reference)
+                                   : forwardCase(form, size, in, reference);
+      // The results are stored as f32 in either case.
+      for (Tensor &result : kernel.results)
+        result.narrow = false;
+      size_t types = kernel.body.rfind("-> (");
+      kernel.body.resize(types);
+      kernel.body += "-> (";
+      for (size_t i = 0; i < kernel.results.size(); ++i)
+        kernel.body += (i ? ", " : "") + kernel.results[i].type();
+      kernel.body += ")";
+      std::vector<Tensor> arguments = kernel.operands;
+      arguments.insert(arguments.end(), kernel.results.begin(), kernel.results.end());
+      auto after = runOn(gpu, kernel.body, kernel.operands, kernel.results, arguments);
+      after.erase(after.begin(), after.begin() + long(kernel.operands.size()));
+      return after;
+    };
+    for (bool gradient : {false, true}) {
+      if (gradient && form.normalize)
+        continue;
+      auto wide = run(false, gradient), narrow = run(true, gradient);
+      ASSERT_EQ(wide.size(), narrow.size());
+      for (size_t i = 0; i < wide.size(); ++i)
+        EXPECT_EQ(wide[i].floats, narrow[i].floats) << "result " << i;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Forms, NarrowAttention,
     ::testing::Values(Form{.name = "plain"}, Form{.name = "causal", .causal = true},
                       Form{.name = "self", .self = true},
                       Form{.name = "dropout", .causal = true, .dropout = true},

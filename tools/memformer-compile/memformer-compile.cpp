@@ -139,16 +139,16 @@ void printDiagnostic(Diagnostic &diagnostic) {
 // What a target wishes of the passes.
 struct TargetOptions {
   int64_t panelWidth, fewRows;
-  bool fuseNormalize, roundTF32;
+  bool fuseNormalize, roundTF32, roundAttention;
 };
 
 TargetOptions optionsOf(const host::HostTarget &target) {
-  return {target.panelWidth(), host::mostVectorRows, false, false};
+  return {target.panelWidth(), host::mostVectorRows, false, false, false};
 }
 
 // A launch costs more than a block that has all heads of its rows.
 TargetOptions optionsOf(const nvptx::GpuTarget &target) {
-  return {target.panelWidth(), 0, true, target.hasTF32()};
+  return {target.panelWidth(), 0, true, target.hasTF32(), target.hasBF16()};
 }
 
 // The passes up to a level, Program at most.
@@ -176,6 +176,7 @@ void buildPipeline(OpPassManager &passes, const Settings &settings, const Target
   kernelOptions.fewRows = target.fewRows;
   kernelOptions.fuseNormalize = target.fuseNormalize;
   kernelOptions.roundTF32 = target.roundTF32;
+  kernelOptions.roundAttention = target.roundAttention;
   buildKernelPipeline(passes, kernelOptions);
   if (level != Level::Kernels)
     buildProgramPipeline(passes, ProgramOptions());

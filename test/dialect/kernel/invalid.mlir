@@ -256,3 +256,27 @@ func.func @pairs_of_another_depth(%b: tensor<5x6xf32>) -> tensor<1x2x16x2xbf16> 
   %p = kernel.pack %b : (tensor<5x6xf32>) -> tensor<1x2x16x2xbf16>
   return %p : tensor<1x2x16x2xbf16>
 }
+
+// -----
+func.func @narrow_query(%q: tensor<2x3x4xbf16>, %k: tensor<2x3x4xf32>) {
+  // expected-error @below {{expected a tensor of f32, but got 'tensor<2x3x4xbf16>'}}
+  %o, %l = kernel.attention %q, %k, %k heads 2 scale 0.5 : (tensor<2x3x4xbf16>, tensor<2x3x4xf32>, tensor<2x3x4xf32>) -> (tensor<2x3x4xf32>, tensor<2x2x3xf32>)
+  return
+}
+
+// -----
+// What the rows' length is found from is not rounded.
+func.func @narrow_before_normalization(%q: tensor<2x3x4xf32>) {
+  // expected-error @below {{expected a tensor of f32, but got 'tensor<2x3x4xbf16>'}}
+  %o, %l, %n = kernel.attention %q, %q, %q heads 2 scale 0.5 normalize operands bf16 : (tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>) -> (tensor<2x3x4xbf16>, tensor<2x2x3xf32>, tensor<2x3x4xf32>)
+  return
+}
+
+// -----
+// g·o is a sum of products in f32.
+func.func @narrow_result_value(%q: tensor<2x3x4xf32>, %o: tensor<2x3x4xbf16>, %l: tensor<2x2x3xf32>) {
+  // expected-error @below {{expected a tensor of f32, but got 'tensor<2x3x4xbf16>'}}
+  %0:3 = kernel.attention_gradient %q, %q, %q, %q, %o, %l heads 2 scale 0.5 operands bf16 {resultSegmentSizes = array<i32: 1, 1, 1, 0, 0>}
+    : (tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xbf16>, tensor<2x2x3xf32>) -> (tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>)
+  return
+}

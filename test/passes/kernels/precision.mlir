@@ -1,6 +1,10 @@
 // RUN: memformer-opt %s -memformer-to-kernels=panel-width=16 | FileCheck %s
+<<<<<<< HEAD
 // RUN: sed s/bf16/tf32/ %s | memformer-opt -memformer-to-kernels='panel-width=16 round-tf32' | FileCheck %s --check-prefix=TF32 --implicit-check-not=bf16
 // RUN: sed s/bf16/tf32/ %s | memformer-opt -memformer-to-kernels=panel-width=16 | FileCheck %s --check-prefix=F32 --implicit-check-not='operands tf32'
+=======
+// RUN: memformer-opt %s "-memformer-to-kernels=panel-width=16 round-attention" | FileCheck %s --check-prefixes=CHECK,ROUND
+>>>>>>> 8713bf7 (wip)
 
 // Products round what they multiply, and the gradient of a bias what it adds; other sums do not.
 module attributes {memformer.precision = bf16} {
@@ -25,6 +29,16 @@ func.func @linear(%x: tensor<2x3x7xf32>, %g: tensor<2x3x5xf32>) -> (tensor<2x3x5
   %s = memformer.sum_leading %r : (tensor<2x3x5xf32>) -> tensor<3x5xf32>
   %z = memformer.linear %s, %w transposed : (tensor<3x5xf32>, tensor<5x7xf32>) -> tensor<3x7xf32>
   return %y, %z : tensor<2x3x5xf32>, tensor<3x7xf32>
+}
+
+// Attention does where the target asks for it.
+// CHECK-LABEL: func.func @attention(
+func.func @attention(%q: tensor<2x3x4xf32>, %g: tensor<2x3x4xf32>) -> (tensor<2x3x4xf32>, tensor<2x2x3x3xf32>) {
+  // ROUND: kernel.attention %{{.*}} causal operands bf16 :
+  %o, %lse = memformer.attention %q, %q, %q heads 2 scale 0.5 causal : (tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>) -> (tensor<2x3x4xf32>, tensor<2x2x3xf32>)
+  // ROUND: kernel.attention_weights %{{.*}} causal operands bf16 :
+  %w = memformer.attention_weights %q, %q, %lse heads 2 scale 0.5 causal : (tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x2x3xf32>) -> tensor<2x2x3x3xf32>
+  return %o, %w : tensor<2x3x4xf32>, tensor<2x2x3x3xf32>
 }
 }
 
