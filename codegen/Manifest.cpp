@@ -70,7 +70,7 @@ llvm::Error ManifestBuilder::addKernels(json::Object &manifest) {
       return llvm::createStringError("expected a grid of kernel '%s'", symbol.str().c_str());
     kernels[symbol] = int64_t(result.size());
     json::Object entry{{"symbol", symbol},
-                       {"kind", kernel.getKernel()->getName().stripDialect()},
+                       {"kind", kernel.getKind()},
                        {"flops", int64_t(kernel.getFlops())},
                        {"bytes", int64_t(kernel.getBytes())}};
     if (auto keys = settings.kernelKeys.find(symbol); keys != settings.kernelKeys.end())

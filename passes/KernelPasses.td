@@ -101,8 +101,16 @@ def PlanPass : Pass<"kernel-plan", "::mlir::ModuleOp"> {
     is no instruction: it lies in its operand. Kernels that are the same op with the same attributes, types and regions are one.
     Kernels that follow each other and do not depend on each other are dispatched together: their buffers are apart, and threads wait once for all of them.
 
+    With `merge` what a target runs at a time is one kernel, a launch: ops that do not depend on each other; ops that only add to gradients are postponed and join a later one. With `multiprocessors` as well, ops that can be
+    computed a part of the batch at a time (`kernel::partitionOf`) and follow each other form chains: a launch in which each part goes through several ops. There are as many parts as keep the multiprocessors busiest, in at most four rounds; no chains where
+    a quarter of them would have nothing to do. Chains are cut where the kernels repeat, so that equal layers are equal kernels.
+
     The plan is run on values before it is accepted: every operand must still be whole where it is read.
   }];
+  let options = [
+    Option<"merge", "merge", "bool", "false", "Make ops that run together one kernel">,
+    Option<"multiprocessors", "multiprocessors", "int64_t", "0", "Blocks that run at a time, for chains of ops; 0 makes none">
+  ];
   let dependentDialects = ["::memformer::program::ProgramDialect"];
   let statistics = [
     Statistic<"kernelCount", "kernels", "Kernels of the program">,

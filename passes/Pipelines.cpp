@@ -38,7 +38,7 @@ void memformer::buildKernelPipeline(OpPassManager &manager, const KernelOptions 
 }
 
 void memformer::buildProgramPipeline(OpPassManager &manager, const ProgramOptions &options) {
-  manager.addPass(createPlanPass());
+  manager.addPass(createPlanPass(PlanPassOptions{options.merge, options.multiprocessors}));
   if (options.verify)
     manager.addPass(createVerifyProgramPass());
 }

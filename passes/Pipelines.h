@@ -59,6 +59,12 @@ struct KernelOptions : mlir::PassPipelineOptions<KernelOptions> {
 void buildKernelPipeline(mlir::OpPassManager &manager, const KernelOptions &options);
 
 struct ProgramOptions : mlir::PassPipelineOptions<ProgramOptions> {
+  Option<bool> merge{*this, "merge", llvm::cl::desc("make ops that run together one kernel"),
+                     llvm::cl::init(false)};
+  Option<int64_t> multiprocessors{
+      *this, "multiprocessors",
+      llvm::cl::desc("blocks that run at a time, for chains of ops; 0 makes none"),
+      llvm::cl::init(0)};
   Option<bool> verify{*this, "verify", llvm::cl::desc("check what the plan reads and writes"),
                       llvm::cl::init(true)};
 };

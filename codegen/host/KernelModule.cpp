@@ -68,7 +68,9 @@ static int64_t bytesOf(MemRefType type) {
 }
 
 FailureOr<KernelModule> buildKernelModule(program::KernelOp kernel, const HostTarget &target) {
-  Operation *op = &kernel.getBody().front().front();
+  Operation *op = kernel.getSingle();
+  if (!op)
+    return kernel.emitError("expected a kernel of one op: the host has no launches of several");
   if (!isa<kernel::KernelDialect>(op->getDialect()))
     return op->emitError("expected an op of the kernel dialect, but got '") << op->getName() << "'";
   KernelModule result;

@@ -137,6 +137,7 @@ ProbabilityDropout::ProbabilityDropout(Emit &e, const AttentionShape &shape, con
 }
 
 Value ProbabilityDropout::keep(Emit &e, Value pair, Value query, Value key) {
+  pair = e.inBatch(pair, shape.batch * shape.heads);
   Value row = e.add(e.mul(pair, e.index(shape.queries)), query);
   Value entry = e.add(e.mul(row, e.index(shape.keys)), key);
   // The key is that of the op's stream, as stream 0 has it.

@@ -20,6 +20,7 @@ static LogicalResult compileOne(program::KernelOp kernel, const GpuTarget &targe
   result.threads = built->threads;
   result.sharedBytes = built->sharedBytes;
   result.movedBytes = built->movedBytes;
+  result.tensorFlops = built->tensorFlops;
   if (stage == Stage::MLIR) {
     llvm::raw_string_ostream stream(result.code);
     built->module->print(stream);

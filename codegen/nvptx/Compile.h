@@ -19,6 +19,8 @@ struct CompiledKernel {
   int64_t grid = 0, threads = 0, sharedBytes = 0;
   /// Bytes between memory and L2, of one dispatch, by the model of Traffic.h.
   int64_t movedBytes = 0;
+  /// Of one dispatch, those operations of ops that use tensor cores.
+  int64_t tensorFlops = 0;
   /// Text.
   std::string code;
   /// What ptxas made, with the registers of a thread and the bytes that they do not hold; empty and

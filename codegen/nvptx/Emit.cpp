@@ -26,8 +26,11 @@ Value Emit::special(StringRef name) {
 }
 
 Value Emit::thread() { return special("tid.x"); }
-Value Emit::block() { return special("ctaid.x"); }
+Value Emit::block() { return place.block ? place.block : special("ctaid.x"); }
 Value Emit::lane() { return remIndex(thread(), warp); }
+Value Emit::inBatch(Value number, int64_t ofPart) {
+  return place.part ? add(number, mul(place.part, index(ofPart))) : number;
+}
 Value Emit::warpIndex() { return divIndex(thread(), warp); }
 
 //===-- arithmetic
@@ -241,7 +244,13 @@ Buffer Emit::sharedAt(int64_t offset, int64_t entries, Type element) {
 
 Buffer Emit::shared(int64_t entries, Type element) { return sharedAt(allocated, entries, element); }
 
-void Emit::barrier() { call("llvm.nvvm.barrier.cta.sync.aligned.all", {}, {integer(0)}); }
+void Emit::barrier() {
+  if (place.threads == 0)
+    call("llvm.nvvm.barrier.cta.sync.aligned.all", {}, {integer(0)});
+  else // Not the one that all threads meet at.
+    call("llvm.nvvm.barrier.cta.sync.aligned.count", {},
+         {integer(1), integer(int32_t(place.threads))});
+}
 
 //===-- bf16
 //--------------------------------------------------------------------------------------===//

@@ -34,6 +34,21 @@ public:
 
   using Carried = llvm::SmallVector<mlir::Value>;
 
+  /// Where a kernel runs that is one of several in a launch.
+  struct Place {
+    /// The kernel's block, and the part of the batch that it is computed for; null: the block's own
+    /// number, and the whole.
+    mlir::Value block, part;
+    /// Threads that its barriers wait for; 0: all of the block.
+    int64_t threads = 0;
+    /// One block runs the kernel's blocks one after the other.
+    bool isLoop = false;
+  };
+  void setPlace(const Place &to) { place = to; }
+  bool isLoop() const { return place.isLoop; }
+  /// The number in the whole batch of what has a number in a part of so many.
+  mlir::Value inBatch(mlir::Value number, int64_t ofPart);
+
   mlir::OpBuilder &b;
   mlir::Location loc;
   const GpuTarget &target;
@@ -181,6 +196,7 @@ private:
   mlir::Value special(llvm::StringRef name);
   mlir::Value fromBitsOf(mlir::Value x);
 
+  Place place;
   int64_t threadCount = 128;
   int64_t across = 1;
   bool loopsAreKept = false;

@@ -10,7 +10,7 @@ namespace memformer::nvptx {
 
 /// A buffer for each operand and each result of the op (the gradient buffer in the place of an
 /// accumulated result; none for a result that is written in an operand's place), of the tensors'
-/// shapes. Those of 64 bytes or more are 64-byte aligned.
+/// shapes. Those of 64 bytes or more are 16-byte aligned.
 struct KernelArguments {
   llvm::SmallVector<Buffer> operands;
   llvm::SmallVector<Buffer> results;

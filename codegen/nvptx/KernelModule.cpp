@@ -1,11 +1,11 @@
 // From a kernel op to a function of one thread in the LLVM dialect.
 
 #include "codegen/nvptx/KernelModule.h"
-#include "codegen/nvptx/Emitter.h"
+#include "codegen/nvptx/Launch.h"
 #include "codegen/nvptx/Traffic.h"
+#include "dialect/kernel/Flops.h"
 #include "dialect/kernel/Form.h"
 #include "dialect/kernel/Shapes.h"
-#include "dialect/program/Arguments.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
@@ -45,6 +45,24 @@ static Buffer bufferOf(const program::KernelArgument &argument, MLIRContext *con
   return buffer;
 }
 
+KernelArguments buffersOf(Operation *op, ValueRange pointers) {
+  KernelArguments buffers;
+  for (auto [argument, pointer] : llvm::zip_equal(program::argumentsOf(op), pointers)) {
+    Buffer buffer = bufferOf(argument, op->getContext());
+    buffer.pointer = pointer;
+    (argument.operand ? buffers.operands : buffers.results).push_back(std::move(buffer));
+  }
+  return buffers;
+}
+
+bool usesTensorCores(Operation *emitted) {
+  return emitted
+      ->walk([](LLVM::CallIntrinsicOp call) {
+        return call.getIntrin().contains(".mma.") ? WalkResult::interrupt() : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
 // Indices are 32 bits wide, and entries two or four bytes.
 static LogicalResult checkTensors(Operation *op, ArrayRef<program::KernelArgument> arguments) {
   constexpr int64_t mostEntries = (int64_t(1) << 32) - (1 << 20);
@@ -59,53 +77,70 @@ static LogicalResult checkTensors(Operation *op, ArrayRef<program::KernelArgumen
   return success();
 }
 
+std::string formOf(Operation *op, const Emit &e) {
+  std::string form = kernel::formOf(op);
+  for (const std::string &note : e.notes())
+    form += "; " + note;
+  return form;
+}
+
+// One op, with the function's arguments.
+static LogicalResult emitSingle(OpBuilder &builder, Operation *op, ValueRange pointers,
+                                const GpuTarget &target, KernelModule &result) {
+  Emit e(builder, op->getLoc(), target);
+  FailureOr<int64_t> grid = emitKernel(e, op, buffersOf(op, pointers));
+  if (failed(grid))
+    return failure();
+  result.grid = *grid;
+  result.threads = e.threads();
+  result.sharedBytes = e.sharedBytes();
+  result.keepsLoops = e.keepsLoops();
+  result.movedBytes = movedBytesOf(op, *grid, e.blocksAcross(), target);
+  result.forms.push_back(formOf(op, e));
+  if (usesTensorCores(*result.module))
+    result.tensorFlops = kernel::productFlops(op);
+  return success();
+}
+
 FailureOr<KernelModule> buildKernelModule(program::KernelOp kernel, const GpuTarget &target) {
-  Operation *op = kernel.getKernel();
-  SmallVector<program::KernelArgument> described = program::argumentsOf(op);
-  if (failed(checkTensors(op, described)))
+  program::KernelArguments described = program::argumentsOf(kernel);
+  if (failed(checkTensors(kernel, described.all)))
     return failure();
   KernelModule result;
-  MLIRContext *context = op->getContext();
+  MLIRContext *context = kernel.getContext();
   OpBuilder builder(context);
-  Location loc = op->getLoc();
+  Location loc = kernel.getLoc();
   result.module = ModuleOp::create(loc);
   builder.setInsertionPointToStart(result.module->getBody());
   auto bytes = LLVM::LLVMArrayType::get(builder.getI8Type(), 0);
   LLVM::GlobalOp::create(builder, loc, bytes, /*isConstant=*/false, LLVM::Linkage::External,
                          "shared_memory", Attribute(), /*alignment=*/16, /*addrSpace=*/3);
   auto pointer = LLVM::LLVMPointerType::get(context, 1);
-  SmallVector<Type> types(described.size(), pointer);
+  SmallVector<Type> types(described.all.size(), pointer);
   auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(context), types);
   auto function = LLVM::LLVMFuncOp::create(builder, loc, kernel.getSymName(), type);
   Block *block = function.addEntryBlock(builder);
   builder.setInsertionPointToStart(block);
 
-  KernelArguments arguments;
   bool isEmpty = true;
-  for (auto [index, argument] : llvm::enumerate(described)) {
+  for (const program::KernelArgument &argument : described.all) {
     result.arguments.push_back({argument.bytes, argument.isWritten});
     isEmpty &= !argument.isWritten || argument.bytes == 0;
-    Buffer buffer = bufferOf(argument, context);
-    buffer.pointer = block->getArgument(unsigned(index));
-    (argument.operand ? arguments.operands : arguments.results).push_back(std::move(buffer));
   }
-  Emit e(builder, loc, target);
-  FailureOr<int64_t> grid = isEmpty ? FailureOr<int64_t>(1) : emitKernel(e, op, arguments);
-  if (failed(grid))
+  if (isEmpty) {
+    result.grid = 1;
+    result.threads = Emit::warp;
+  } else if (Operation *single = kernel.getSingle()) {
+    if (failed(emitSingle(builder, single, block->getArguments(), target, result)))
+      return failure();
+  } else if (failed(emitLaunch(builder, kernel, described, block->getArguments(), target, result)))
     return failure();
   builder.setInsertionPointToEnd(block);
   LLVM::ReturnOp::create(builder, loc, ValueRange());
-  if (e.sharedBytes() > target.mostSharedBytes)
-    return op->emitError("expected a kernel of at most ")
-           << target.mostSharedBytes << " bytes of shared memory, but it needs " << e.sharedBytes();
-  result.grid = *grid;
-  result.movedBytes = movedBytesOf(op, *grid, e.blocksAcross(), target);
-  result.threads = e.threads();
-  result.sharedBytes = e.sharedBytes();
-  result.keepsLoops = e.keepsLoops();
-  result.form = kernel::formOf(op);
-  for (const std::string &note : e.notes())
-    result.form += "; " + note;
+  if (result.sharedBytes > target.mostSharedBytes)
+    return kernel.emitError("expected a kernel of at most ")
+           << target.mostSharedBytes << " bytes of shared memory, but it needs "
+           << result.sharedBytes;
   if (failed(verify(*result.module)))
     return failure();
   return result;

@@ -3,7 +3,9 @@
 #ifndef MEMFORMER_CODEGEN_NVPTX_KERNELMODULE_H
 #define MEMFORMER_CODEGEN_NVPTX_KERNELMODULE_H
 
+#include "codegen/nvptx/Emitter.h"
 #include "codegen/nvptx/GpuTarget.h"
+#include "dialect/program/Arguments.h"
 #include "dialect/program/ProgramDialect.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -20,10 +22,12 @@ struct KernelModule {
   int64_t grid = 0, threads = 0, sharedBytes = 0;
   /// Bytes between memory and L2, of one dispatch, by the model of Traffic.h.
   int64_t movedBytes = 0;
-  /// The form of the op, and the ways that its emitter has taken.
-  std::string form;
+  /// Of each op its form, and the ways that its emitter has taken.
+  std::vector<std::string> forms;
   /// Whether no loop is to be unrolled any more.
   bool keepsLoops = false;
+  /// Of one dispatch, those operations of ops that use tensor cores.
+  int64_t tensorFlops = 0;
   /// Of each argument: its bytes, and whether the kernel writes it.
   struct Argument {
     int64_t bytes;

@@ -65,7 +65,7 @@ FailureOr<int64_t> emitLayerNormGradient(Emit &e, kernel::LayerNormGradientOp op
   ArrayRef<Buffer> results = ArrayRef<Buffer>(arguments.results).drop_back();
   ScalarRegion region(op.getEpilogue(), ArrayRef<Buffer>(arguments.operands).drop_front(3),
                       op.getIndexing(), input.entries());
-  e.setThreads(width > 128 ? 256 : 128);
+  e.setThreads(width > 128 || e.isLoop() ? 256 : 128);
   int64_t warps = e.threads() / Emit::warp;
 
   // Rows are dealt out evenly; with more blocks than rows the last blocks are empty.

@@ -140,7 +140,10 @@ Expected<std::string> emitCode(const KernelModule &kernel, StringRef symbol,
   if ((*machine)->addPassesToEmitFile(passes, stream, nullptr, CodeGenFileType::AssemblyFile))
     return createStringError("LLVM writes no PTX for " + target.architecture);
   passes.run(*module);
-  return "// kernel: " + kernel.form + "\n" + std::string(code.begin(), code.end());
+  std::string text;
+  for (const std::string &form : kernel.forms)
+    text += "// kernel: " + form + "\n";
+  return text + std::string(code.begin(), code.end());
 }
 
 } // namespace memformer::nvptx

@@ -63,7 +63,8 @@ FailureOr<SmallVector<Value>> ScalarRegion::emit(Emit &e, ValueRange own, Value 
                       : e.divIndex(linear, std::max<int64_t>(entries / count, 1));
     values.map(argument, e.load(extra, place));
   }
-  values.map(block.getArgument(next), linear);
+  if (BlockArgument number = block.getArgument(next); !number.use_empty())
+    values.map(number, e.inBatch(linear, entries));
 
   for (Operation &op : block.without_terminator()) {
     if (!isa<math::MathDialect>(op.getDialect())) {

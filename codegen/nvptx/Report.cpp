@@ -85,6 +85,9 @@ static void addDispatches(Block &block, const llvm::StringMap<const KernelReport
   for (auto dispatch : block.getOps<program::DispatchOp>()) {
     const KernelReport &kernel = *kernels.lookup(dispatch.getKernel());
     report.launches += 1;
+    if (report.sequence.empty() || report.sequence.back().first != kernel.symbol)
+      report.sequence.push_back({kernel.symbol, 0});
+    ++report.sequence.back().second;
     report.flops += kernel.flops;
     report.tensorFlops += kernel.tensorFlops;
     report.bytes += kernel.bytes;
@@ -111,7 +114,7 @@ Report makeReport(ModuleOp program, ArrayRef<CompiledKernel> compiled, const Gpu
   for (auto [op, kernel] : llvm::zip_equal(program.getOps<program::KernelOp>(), compiled)) {
     KernelReport entry;
     entry.symbol = kernel.symbol;
-    entry.kind = op.getKernel()->getName().stripDialect().str();
+    entry.kind = op.getKind().str();
     entry.grid = kernel.grid;
     entry.threads = kernel.threads;
     entry.sharedBytes = kernel.sharedBytes;
@@ -122,13 +125,12 @@ Report makeReport(ModuleOp program, ArrayRef<CompiledKernel> compiled, const Gpu
     countInstructions(kernel.code, entry);
     entry.flops = int64_t(op.getFlops());
     entry.bytes = int64_t(op.getBytes());
-    if (entry.matrixProducts > 0)
-      entry.tensorFlops = kernel::productFlops(op.getKernel());
+    entry.tensorFlops = kernel.tensorFlops;
     entry.movedBytes = kernel.movedBytes;
     double rate = entry.isTF32 ? target.tf32Rate() : target.bf16Rate;
-    entry.seconds = std::max({double(entry.flops - entry.tensorFlops) / target.f32Rate,
-                              double(entry.tensorFlops) / rate,
-                              double(entry.movedBytes) / target.bandwidth});
+    entry.seconds = std::max(double(entry.tensorFlops) / rate +
+                                 double(entry.flops - entry.tensorFlops) / target.f32Rate,
+                             double(entry.movedBytes) / target.bandwidth);
     countMachineCode(kernel.binary, entry);
     report.kernels.push_back(std::move(entry));
   }
@@ -202,8 +204,14 @@ llvm::json::Object Report::json() const {
                               {"roofline_seconds", function.seconds},
                               {"launch_seconds", double(function.launches) * secondsOfLaunch}};
   };
-  for (const FunctionReport &function : functions)
-    functionList.push_back(describe(function));
+  for (const FunctionReport &function : functions) {
+    llvm::json::Object described = describe(function);
+    llvm::json::Array sequence;
+    for (const auto &[symbol, times] : function.sequence)
+      sequence.push_back(llvm::json::Array{symbol, times});
+    described["sequence"] = std::move(sequence);
+    functionList.push_back(std::move(described));
+  }
   llvm::json::Object result{{"architecture", target.architecture},
                             {"gpu", target.gpu},
                             {"assembled", assembled},

@@ -28,8 +28,8 @@ struct KernelReport {
   /// Of one dispatch: operations, of them those on tensor cores, bytes of operands and results,
   /// each once, and bytes between memory and L2 (Traffic.h).
   int64_t flops = 0, tensorFlops = 0, bytes = 0, movedBytes = 0;
-  /// The roofline, in seconds: operations on tensor cores or on ordinary lanes at the GPU's rates,
-  /// or moved bytes at its bandwidth, whichever takes longest.
+  /// The roofline, in seconds: operations on tensor cores and on ordinary lanes at the GPU's rates,
+  /// or moved bytes at its bandwidth, whichever takes longer.
   double seconds = 0;
 };
 
@@ -40,6 +40,8 @@ struct FunctionReport {
   bool perSegment = false, skipsLast = false;
   int64_t launches = 0, flops = 0, tensorFlops = 0, bytes = 0, movedBytes = 0;
   double seconds = 0;
+  /// The kernels in the order of their launches, each with how often it follows itself.
+  std::vector<std::pair<std::string, int64_t>> sequence = {};
 };
 
 struct Report {

@@ -28,32 +28,49 @@ FailureOr<int64_t> emitReduce(Emit &e, kernel::ReduceOp op, const KernelArgument
     e.ifThen(e.less(e.thread(), 1), [&] { finish(sum, e.index(0)); });
     return 1;
   }
-  // A single row is added as it is.
-  int64_t warps = rows == 1 ? 1 : rows < 256 ? 8 : 32;
+  // The sums of each turn are apart, and a warp has several of them at a time: blocks are no larger
+  // than those of other kernels, with which they may share a launch. A single row is added as it
+  // is.
+  int64_t turns = rows == 1 ? 1 : rows < 256 ? 8 : 32, warps = std::min<int64_t>(turns, 8);
+  int64_t own = turns / warps;
   e.setThreads(warps * Emit::warp);
   Value column = e.at(e.block(), Emit::warp, e.lane());
   Value inside = e.less(column, width);
-  Value sum = e.choose(
-      inside, e.b.getF32Type(),
-      [&] {
-        return e.strided(e.warpIndex(), rows, warps, e.real(0), [&](Value row, ValueRange sum) {
-          return Emit::Carried{e.add(sum[0], entry(e.at(row, width, column)))};
-        });
-      },
-      [&] { return Emit::Carried{e.real(0)}; })[0];
-  if (warps > 1) {
-    Buffer sums = e.shared(warps * Emit::warp);
-    e.store(sum, sums, e.thread());
+  auto entryOf = [&](Value row) { return entry(e.at(row, width, column)); };
+  auto sumUp = [&] {
+    return e.strided(e.warpIndex(), rows, turns, Emit::Carried(size_t(own), e.real(0)),
+                     [&](Value first, ValueRange sums) {
+                       Emit::Carried next;
+                       for (int64_t i = 0; i < own; ++i) {
+                         Value row = e.addIndex(first, i * warps);
+                         Value x = i == 0 || rows % turns == 0
+                                       ? entryOf(row)
+                                       : e.choose(
+                                             e.less(row, rows), e.b.getF32Type(),
+                                             [&] { return Emit::Carried{entryOf(row)}; },
+                                             [&] { return Emit::Carried{e.real(0)}; })[0];
+                         next.push_back(e.add(sums[size_t(i)], x));
+                       }
+                       return next;
+                     });
+  };
+  SmallVector<Type> types(size_t(own), e.b.getF32Type());
+  Emit::Carried sums =
+      e.choose(inside, types, sumUp, [&] { return Emit::Carried(size_t(own), e.real(0)); });
+  if (turns > 1) {
+    Buffer shared = e.shared(turns * Emit::warp);
+    for (int64_t i = 0; i < own; ++i)
+      e.store(sums[size_t(i)], shared, e.addIndex(e.thread(), i * e.threads()));
     e.barrier();
     Value isFirst = e.both(e.less(e.warpIndex(), 1), inside);
     e.ifThen(isFirst, [&] {
-      Value total = e.load(sums, e.lane());
-      for (int64_t i = 1; i < warps; ++i)
-        total = e.add(total, e.load(sums, e.addIndex(e.lane(), i * Emit::warp)));
+      Value total = e.load(shared, e.lane());
+      for (int64_t i = 1; i < turns; ++i)
+        total = e.add(total, e.load(shared, e.addIndex(e.lane(), i * Emit::warp)));
       finish(total, column);
     });
   } else {
-    e.ifThen(inside, [&] { finish(sum, column); });
+    e.ifThen(inside, [&] { finish(sums[0], column); });
   }
   return (width + Emit::warp - 1) / Emit::warp;
 }

@@ -4,6 +4,8 @@
 
 #include "dialect/kernel/KernelDialect.h"
 #include "dialect/kernel/Shapes.h"
+#include "dialect/program/ProgramDialect.h"
+#include "llvm/ADT/DenseMap.h"
 
 using namespace mlir;
 
@@ -60,6 +62,37 @@ SmallVector<KernelArgument> argumentsOf(Operation *kernel) {
     if (!operandInPlace(result))
       arguments.push_back({bytesOf(result.getType()), false, true, Value(), result});
   return arguments;
+}
+
+KernelArguments argumentsOf(KernelOp kernel) {
+  KernelArguments result;
+  if (Operation *single = kernel.getSingle()) {
+    result.all = argumentsOf(single);
+    auto count = unsigned(result.all.size());
+    result.ofOps.push_back(llvm::to_vector(llvm::seq(0u, count)));
+    return result;
+  }
+  llvm::SmallDenseMap<Value, unsigned> numbers;
+  for (BlockArgument argument : kernel.getBody().getArguments()) {
+    numbers[argument] = unsigned(result.all.size());
+    result.all.push_back({bytesOf(argument.getType()), true, false, argument, Value()});
+  }
+  for (Operation &op : kernel.getKernels()) {
+    SmallVector<unsigned> &ofOp = result.ofOps.emplace_back();
+    for (const KernelArgument &argument : argumentsOf(&op)) {
+      if (argument.operand) {
+        unsigned number = numbers.lookup(argument.operand);
+        result.all[number].isWritten |= argument.isWritten;
+        ofOp.push_back(number);
+        continue;
+      }
+      if (argument.result)
+        numbers[argument.result] = unsigned(result.all.size());
+      ofOp.push_back(unsigned(result.all.size()));
+      result.all.push_back(argument);
+    }
+  }
+  return result;
 }
 
 std::optional<int64_t> viewOffset(Operation *op) {

@@ -9,6 +9,8 @@
 
 namespace memformer::program {
 
+class KernelOp;
+
 struct KernelArgument {
   /// Bytes of the dense tensor, before rounding.
   int64_t bytes;
@@ -22,6 +24,15 @@ struct KernelArgument {
 /// The arguments of a kernel's compiled function: its operands, then the gradient buffer that it
 /// adds to, then its results.
 llvm::SmallVector<KernelArgument> argumentsOf(mlir::Operation *kernel);
+
+/// The arguments of a compiled kernel: for a single op those of the op. A launch has its block
+/// arguments, then for each op the gradient buffer that it adds to and its results.
+struct KernelArguments {
+  llvm::SmallVector<KernelArgument> all;
+  /// For each op, for each of `argumentsOf(op)` its number in `all`.
+  llvm::SmallVector<llvm::SmallVector<unsigned>> ofOps;
+};
+KernelArguments argumentsOf(KernelOp kernel);
 
 /// The operand in whose place a kernel writes a result, which then has no argument of its own; null
 /// for a result that has one.

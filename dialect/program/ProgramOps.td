@@ -65,15 +65,23 @@ def TensorOp : Program_Op<"tensor", [DeclareOpInterfaceMethods<SymbolUserOpInter
 }
 
 def KernelOp : Program_Op<"kernel", [Symbol, IsolatedFromAbove]> {
-  let summary = "one kernel: a single op of the kernel dialect between its arguments and its results";
-  let description = [{The block arguments are the op's operands in order; `grid` is set by the target that compiles it.}];
-  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$flops, I64Attr:$bytes);
+  let summary = "one kernel: ops of the kernel dialect between their arguments and their results";
+  let description = [{
+    Mostly a single op, whose operands in order are the block arguments. Several ops are a *launch*: they run as one kernel, of targets that can. Without `parts` they have nothing to do with each other: no op
+    reads what another computes. With `parts`, a divisor of the batch, each part of the batch goes through the ops in their order, and may read what earlier ops computed for it (`kernel::partitionOf` says of which ops and operands).
+    Every result has an argument; the kernel returns those that are read after it, a single op all. The grid is set by the target that compiles it.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$flops, I64Attr:$bytes, OptionalAttr<I64Attr>:$parts);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
   let hasRegionVerifier = 1;
   let extraClassDeclaration = [{
-    /// The op of the kernel dialect that this kernel is.
-    ::mlir::Operation *getKernel() { return &getBody().front().front(); }
+    /// The ops of the kernel dialect that this kernel is.
+    auto getKernels() { return getBody().front().without_terminator(); }
+    /// The only one, null for a launch.
+    ::mlir::Operation *getSingle();
+    /// The name of the op's kind; "launch", or with parts "chain".
+    ::llvm::StringRef getKind();
   }];
 }
 

@@ -1,5 +1,7 @@
 // Verifiers of the program dialect.
 
+#include "dialect/kernel/KernelDialect.h"
+#include "dialect/kernel/Partition.h"
 #include "dialect/program/Arguments.h"
 #include "dialect/program/ProgramDialect.h"
 
@@ -22,17 +24,60 @@ LogicalResult SpaceOp::verify() {
   return success();
 }
 
+Operation *KernelOp::getSingle() {
+  auto ops = getKernels();
+  return llvm::hasSingleElement(ops) && !getParts() ? &*ops.begin() : nullptr;
+}
+
+StringRef KernelOp::getKind() {
+  if (Operation *single = getSingle())
+    return single->getName().stripDialect();
+  return getParts() ? "chain" : "launch";
+}
+
+// Whether an op of a launch may read a value: one that another op has computed for its own part.
+static LogicalResult verifyRead(KernelOp kernel, OpOperand &operand,
+                                const std::optional<memformer::kernel::Partition> &partition) {
+  if (isa<BlockArgument>(operand.get()))
+    return success();
+  Operation *op = operand.getOwner();
+  if (!partition)
+    return op->emitOpError("expected operands from outside of a launch without parts");
+  if (!partition->operands[operand.getOperandNumber()])
+    return op->emitOpError("expected operand ")
+           << operand.getOperandNumber()
+           << ", which is read whole, from outside of a launch in parts";
+  return success();
+}
+
 LogicalResult KernelOp::verifyRegions() {
   Block &block = getBody().front();
   auto isKernel = [](Operation &op) {
     return isa_and_nonnull<memformer::kernel::KernelDialect>(op.getDialect());
   };
-  if (llvm::range_size(block) != 2 || !isKernel(block.front()) || !isa<ReturnOp>(block.back()))
-    return emitOpError("expected one op of the kernel dialect and program.return");
-  if (!llvm::equal(block.front().getOperands(), block.getArguments()))
-    return emitOpError("expected the arguments to be the kernel's operands in order");
-  if (!llvm::equal(block.back().getOperands(), block.front().getResults()))
-    return emitOpError("expected to return the kernel's results in order");
+  if (block.empty() || !isa<ReturnOp>(block.back()) || !isKernel(block.front()) ||
+      !llvm::all_of(getKernels(), isKernel))
+    return emitOpError("expected ops of the kernel dialect and program.return");
+  if (getSingle()) {
+    if (!llvm::equal(block.front().getOperands(), block.getArguments()))
+      return emitOpError("expected the arguments to be the kernel's operands in order");
+    if (!llvm::equal(block.back().getOperands(), block.front().getResults()))
+      return emitOpError("expected to return the kernel's results in order");
+    return success();
+  }
+  std::optional<uint64_t> parts = getParts();
+  for (Operation &op : getKernels()) {
+    std::optional<memformer::kernel::Partition> partition;
+    if (parts && !(partition = memformer::kernel::partitionOf(&op, int64_t(*parts))))
+      return op.emitOpError("expected an op of a launch to be one that can be computed in ")
+             << *parts << " parts";
+    for (OpOperand &operand : op.getOpOperands())
+      if (failed(verifyRead(*this, operand, partition)))
+        return failure();
+  }
+  for (Value value : block.back().getOperands())
+    if (isa<BlockArgument>(value))
+      return emitOpError("expected to return results of its ops");
   return success();
 }
 
@@ -79,7 +124,7 @@ LogicalResult DispatchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   auto kernel = symbols.lookupNearestSymbolFrom<KernelOp>(*this, getKernelAttr());
   if (!kernel)
     return emitOpError("expected a kernel, but got ") << getKernelAttr();
-  SmallVector<KernelArgument> expected = argumentsOf(kernel.getKernel());
+  SmallVector<KernelArgument> expected = argumentsOf(kernel).all;
   if (getArguments().size() != expected.size()) {
     InFlightDiagnostic error = emitOpError("expected ") << expected.size() << " arguments, but got "
                                                         << getArguments().size();

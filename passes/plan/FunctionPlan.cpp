@@ -27,38 +27,11 @@ AddressAttr FunctionPlan::gradientOf(Operation *kernel) const {
                           layout.offsets.lookup(param.getAttr()), 0);
 }
 
-// Where a value lies that is part of another, and that other.
-static std::pair<Value, int64_t> storageOf(Value value) {
-  int64_t offset = 0;
-  while (Operation *op = value.getDefiningOp()) {
-    std::optional<int64_t> inside = program::viewOffset(op);
-    if (!inside)
-      break;
-    offset += *inside;
-    value = op->getOperand(0);
-  }
-  return {value, offset};
-}
-
-// Everything that reads the bytes of a value, through whatever views of them.
-static void collectReaders(Value value, SmallVectorImpl<Operation *> &readers) {
-  for (Operation *user : value.getUsers())
-    if (program::viewOffset(user))
-      collectReaders(user->getResult(0), readers);
-    else
-      readers.push_back(user);
-}
-
-static SmallVector<Operation *> readersOf(Value value) {
-  SmallVector<Operation *> readers;
-  collectReaders(value, readers);
-  return readers;
-}
-
 FunctionPlan::FunctionPlan(func::FuncOp function, const ParameterLayout &layout,
                            ArrayRef<AddressAttr> arguments, ArrayRef<Destination> results,
-                           int64_t base)
-    : function(function), layout(layout) {
+                           int64_t base, const LaunchOptions &options,
+                           llvm::function_ref<std::string(Operation *)> kindOf)
+    : function(function), layout(layout), merge(options.merge) {
   MLIRContext *context = function->getContext();
   for (auto [argument, place] : llvm::zip_equal(function.getArguments(), arguments))
     places[argument] = place;
@@ -72,7 +45,14 @@ FunctionPlan::FunctionPlan(func::FuncOp function, const ParameterLayout &layout,
     else
       ops.push_back(&op);
   }
-  groupOps();
+  launches = planLaunches(ops, options, kindOf);
+  ops.clear();
+  for (auto [number, launch] : llvm::enumerate(launches))
+    for (Operation *op : launch.ops) {
+      groups[op] = int64_t(number);
+      ops.push_back(op);
+    }
+  groups[function.getBody().front().getTerminator()] = int64_t(launches.size());
   for (Operation *op : ops)
     for (OpResult result : op->getResults())
       if (OpOperand *operand = program::operandInPlace(result))
@@ -86,35 +66,6 @@ FunctionPlan::FunctionPlan(func::FuncOp function, const ParameterLayout &layout,
         AddressAttr::get(context, place.getSpace(), place.getOffset() + offset, place.getStride());
   }
   planCopies(results);
-}
-
-// In the order of the function: an op joins the one before it, unless it reads what the group
-// computes, or both add to one gradient. What writes an argument in place stays alone.
-void FunctionPlan::groupOps() {
-  SmallPtrSet<Operation *, 8> group;
-  SmallPtrSet<Attribute, 8> gradients;
-  int64_t number = -1;
-  auto writesInPlace = [](Operation *op) {
-    return llvm::any_of(op->getResults(),
-                        [](OpResult result) { return program::operandInPlace(result) != nullptr; });
-  };
-  for (Operation *op : ops) {
-    FlatSymbolRefAttr gradient = program::accumulatedParameter(op);
-    bool reads = llvm::any_of(op->getOperands(), [&](Value operand) {
-      return group.contains(storageOf(operand).first.getDefiningOp());
-    });
-    bool alone = writesInPlace(op) || (!group.empty() && writesInPlace(*group.begin()));
-    if (group.empty() || reads || alone || (gradient && gradients.contains(gradient))) {
-      group.clear();
-      gradients.clear();
-      ++number;
-    }
-    group.insert(op);
-    if (gradient)
-      gradients.insert(gradient);
-    groups[op] = number;
-  }
-  groups[function.getBody().front().getTerminator()] = number + 1;
 }
 
 // A destination may hold an argument until then: the gradient of a state enters a segment where
@@ -193,23 +144,60 @@ void FunctionPlan::planCopies(ArrayRef<Destination> results) {
   copies.append(staged);
 }
 
+AddressAttr FunctionPlan::addressOf(Operation *op, const program::KernelArgument &argument) const {
+  return argument.operand  ? places.lookup(argument.operand)
+         : argument.result ? places.lookup(argument.result)
+                           : gradientOf(op);
+}
+
 void FunctionPlan::build(OpBuilder &builder, KernelTable &kernels) {
-  Operation *before = nullptr;
-  for (Operation *op : ops) {
-    SmallVector<Attribute> addresses;
-    for (const program::KernelArgument &argument : program::argumentsOf(op))
-      addresses.push_back(argument.operand  ? places.lookup(argument.operand)
-                          : argument.result ? places.lookup(argument.result)
-                                            : gradientOf(op));
-    bool together = before && groups.lookup(before) == groups.lookup(op);
-    program::DispatchOp::create(builder, op->getLoc(), kernels.get(op),
-                                builder.getArrayAttr(addresses),
+  auto dispatch = [&](Operation *op, FlatSymbolRefAttr kernel, ArrayRef<Attribute> addresses,
+                      bool together) {
+    program::DispatchOp::create(builder, op->getLoc(), kernel, builder.getArrayAttr(addresses),
                                 together ? builder.getUnitAttr() : UnitAttr());
-    before = op;
+  };
+  for (const Launch &launch : launches) {
+    if (launch.ops.size() > 1 && merge) {
+      buildLaunch(launch, kernels, dispatch);
+      continue;
+    }
+    for (Operation *op : launch.ops) {
+      SmallVector<Attribute> addresses;
+      for (const program::KernelArgument &argument : program::argumentsOf(op))
+        addresses.push_back(addressOf(op, argument));
+      dispatch(op, kernels.get(op), addresses, op != launch.ops.front());
+    }
   }
   for (const Copy &copy : copies)
     program::CopyOp::create(builder, function.getLoc(), copy.to, copy.from, uint64_t(copy.bytes),
                             copy.when);
+}
+
+void FunctionPlan::buildLaunch(const Launch &launch, KernelTable &kernels,
+                               DispatchBuilder dispatch) {
+  SmallPtrSet<Operation *, 16> members(launch.ops.begin(), launch.ops.end());
+  // The kernel's arguments are in the order in which it has them: what is read from outside, then
+  // of each op what it writes.
+  SmallVector<Value> read;
+  SmallVector<Attribute> addresses, written;
+  SmallPtrSet<Value, 16> seen, returned;
+  for (Operation *op : launch.ops) {
+    for (Value operand : op->getOperands())
+      if (!members.contains(operand.getDefiningOp()) && seen.insert(operand).second) {
+        read.push_back(operand);
+        addresses.push_back(places.lookup(operand));
+      }
+    for (const program::KernelArgument &argument : program::argumentsOf(op))
+      if (!argument.operand)
+        written.push_back(addressOf(op, argument));
+    for (Value result : op->getResults())
+      if (llvm::any_of(readersOf(result),
+                       [&](Operation *reader) { return !members.contains(reader); }))
+        returned.insert(result);
+  }
+  addresses.append(written);
+  dispatch(launch.ops.front(), kernels.get(launch.ops, launch.parts, read, returned), addresses,
+           false);
 }
 
 namespace {
@@ -249,24 +237,27 @@ LogicalResult FunctionPlan::check() {
   for (auto [value, place] : places)
     if (isa<BlockArgument>(value) || isa<LoadParamOp>(value.getDefiningOp()))
       contents.write(place, program::bytesOf(value.getType()), value);
-  // Of a group all operands are there before, and no result lies over another's operand.
-  for (ArrayRef<Operation *> rest = ops; !rest.empty();) {
-    ArrayRef<Operation *> group = rest.take_while(
-        [&](Operation *op) { return groups.lookup(op) == groups.lookup(rest.front()); });
-    rest = rest.drop_front(group.size());
+  // Of a group all operands are there before, or an earlier op of a chain computes them, and no
+  // result lies over another's operand.
+  for (const Launch &launch : launches) {
+    ArrayRef<Operation *> group = launch.ops;
+    SmallPtrSet<Operation *, 8> before;
     for (Operation *op : group) {
       for (Value operand : op->getOperands()) {
-        if (!contents.holds(places.lookup(operand), operand))
+        if (!before.contains(operand.getDefiningOp()) &&
+            !contents.holds(places.lookup(operand), operand))
           return op->emitOpError("expected an operand at ")
                  << places.lookup(operand) << ", which holds something else: the plan is wrong";
         for (Operation *other : group)
           for (OpResult result : other->getResults())
-            if (!program::operandInPlace(result) &&
+            if (!program::operandInPlace(result) && result != operand &&
                 overlap(places.lookup(result), program::bytesOf(result.getType()),
                         places.lookup(operand), program::bytesOf(operand.getType())))
               return other->emitOpError("expected a result apart from operands, but it lies at ")
                      << places.lookup(result) << ": the plan is wrong";
       }
+      if (launch.parts != 0)
+        before.insert(op);
     }
     for (Operation *op : group)
       for (Value result : op->getResults())

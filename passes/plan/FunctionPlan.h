@@ -3,10 +3,12 @@
 #ifndef MEMFORMER_PASSES_PLAN_FUNCTIONPLAN_H
 #define MEMFORMER_PASSES_PLAN_FUNCTIONPLAN_H
 
+#include "dialect/program/Arguments.h"
 #include "dialect/program/ProgramDialect.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "passes/plan/Allocate.h"
 #include "passes/plan/KernelTable.h"
+#include "passes/plan/Launches.h"
 #include "passes/plan/ParameterLayout.h"
 #include "llvm/ADT/DenseMap.h"
 
@@ -24,10 +26,11 @@ struct Destination {
 class FunctionPlan {
 public:
   /// `arguments` and `results` have an entry for each of the function's. Offsets in the workspace
-  /// begin at `base`.
+  /// begin at `base`. `kindOf` as planLaunches has it.
   FunctionPlan(mlir::func::FuncOp function, const ParameterLayout &layout,
                llvm::ArrayRef<program::AddressAttr> arguments, llvm::ArrayRef<Destination> results,
-               int64_t base);
+               int64_t base, const LaunchOptions &options,
+               llvm::function_ref<std::string(mlir::Operation *)> kindOf);
 
   /// Checks, by running it, that each instruction reads what was written for it.
   mlir::LogicalResult check();
@@ -46,7 +49,12 @@ private:
     mlir::Value value;
   };
 
-  void groupOps();
+  using DispatchBuilder =
+      llvm::function_ref<void(mlir::Operation *, mlir::FlatSymbolRefAttr kernel,
+                              llvm::ArrayRef<mlir::Attribute> addresses, bool together)>;
+  void buildLaunch(const Launch &launch, KernelTable &kernels, DispatchBuilder dispatch);
+  program::AddressAttr addressOf(mlir::Operation *op,
+                                 const program::KernelArgument &argument) const;
   bool mayWriteAtOnce(mlir::Value value, const Destination &destination);
   void placeResults(llvm::ArrayRef<Destination> results);
   void placeOthers(int64_t base);
@@ -56,9 +64,13 @@ private:
 
   mlir::func::FuncOp function;
   const ParameterLayout &layout;
+  /// Whether the ops of a launch are one kernel.
+  bool merge;
+  llvm::SmallVector<Launch> launches;
+  /// All of them, in the order of the launches.
   llvm::SmallVector<mlir::Operation *> ops;
-  /// For each op how many groups of ops that may run together come before its own. The terminator,
-  /// and with it the copies, comes last.
+  /// For each op how many launches come before its own. The terminator, and with it the copies,
+  /// comes last.
   llvm::DenseMap<mlir::Operation *, int64_t> groups;
   /// Values that lie in others, which need no instruction.
   llvm::SmallVector<mlir::Value> views;

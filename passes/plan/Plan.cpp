@@ -42,14 +42,17 @@ namespace {
 /// The planning of one module.
 class Planner {
 public:
-  explicit Planner(ModuleOp module)
-      : spaces(module), kernels(module), module(module), builder(module.getContext()) {}
+  Planner(ModuleOp module, const LaunchOptions &options)
+      : spaces(module), kernels(module), options(options), module(module),
+        kindModule(ModuleOp::create(module.getLoc())), kinds(*kindModule),
+        builder(module.getContext()) {}
 
   LogicalResult run();
 
   ProgramSpaces spaces;
   KernelTable kernels;
   int64_t workspaceEnd = 0;
+  LaunchOptions options;
 
 private:
   FailureOr<SmallVector<func::FuncOp>> findFunctions();
@@ -69,6 +72,10 @@ private:
   void begin(StringRef name);
 
   ModuleOp module;
+  /// The kernel that each op would be alone.
+  OwningOpRef<ModuleOp> kindModule;
+  KernelTable kinds;
+  llvm::DenseMap<Operation *, std::string> kindOf;
   /// Functions of the kernel level: those of the program have the same names.
   llvm::StringMap<func::FuncOp> byName;
   OpBuilder builder;
@@ -148,6 +155,7 @@ void Planner::setBatch() {
   if (auto reset = spaces.inputs.find(StringAttr::get(module.getContext(), name::reset)))
     batch = cast<RankedTensorType>(reset->type).getDimSize(0);
   module->setAttr(batchAttribute, builder.getI64IntegerAttr(batch));
+  options.batch = batch;
 }
 
 void Planner::begin(StringRef name) {
@@ -165,7 +173,13 @@ LogicalResult Planner::plan(func::FuncOp function, When nextState, int64_t base)
     bool isState = roleAndName(function.getResultAttrDict(i)).first == role::state;
     results.push_back({spaces.ofResult(function, i), isState ? nextState : When::Always});
   }
-  FunctionPlan plan(function, spaces.parameters, arguments, results, base);
+  FunctionPlan plan(function, spaces.parameters, arguments, results, base, options,
+                    [&](Operation *op) {
+                      auto [kind, isNew] = kindOf.try_emplace(op);
+                      if (isNew)
+                        kind->second = kinds.get(op).getValue().str();
+                      return kind->second;
+                    });
   if (failed(plan.check()))
     return failure();
   plan.build(builder, kernels);
@@ -270,7 +284,7 @@ struct PlanPass : memformer::impl::PlanPassBase<PlanPass> {
   using PlanPassBase::PlanPassBase;
 
   void runOnOperation() override {
-    Planner planner(getOperation());
+    Planner planner(getOperation(), {.merge = merge, .multiprocessors = multiprocessors});
     if (failed(planner.run()))
       return signalPassFailure();
     kernelCount += planner.kernels.size();

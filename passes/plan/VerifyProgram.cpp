@@ -77,7 +77,7 @@ LogicalResult VerifyProgramPass::checkDispatches(program::DispatchOp first, Writ
       break;
     auto kernel =
         getOperation().lookupSymbol<program::KernelOp>(dispatch.getKernelAttr().getAttr());
-    for (auto [i, argument] : llvm::enumerate(program::argumentsOf(kernel.getKernel())))
+    for (auto [i, argument] : llvm::enumerate(program::argumentsOf(kernel).all))
       accesses.push_back(
           {dispatch, int64_t(i), cast<AddressAttr>(dispatch.getArguments()[i]), argument});
   }

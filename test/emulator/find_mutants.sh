@@ -12,14 +12,16 @@ models=$(dirname "$0")/models
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Programs of models in both precisions: programs TARGET MODEL...
+# Programs of models in both precisions: programs TARGET MODEL...; `together` in place of kernels by
+# themselves takes launches of several, in chains for each row of the batch.
+together=--separate
 programs() {
   target=$1
   shift
   rm -f "$work"/*.mlir
   for model in "$@"; do
     for precision in f32 bf16; do
-      "$bin/memformer-compile" "$model" --for=everything --emit=program --target="$target" \
+      "$bin/memformer-compile" "$model" --for=everything --emit=program --target="$target" $together \
         --set "model.precision=$precision" >"$work/$(basename "$model" .toml)-$precision.mlir"
     done
   done
@@ -38,6 +40,9 @@ order)
   mutants sm_75 --kinds=order --only=gemm
   programs sm_90a "$models/wide.toml"
   mutants sm_90a --kinds=order --only=gemm
+  together=--multiprocessors=1
+  programs sm_80 "$models/even.toml"
+  mutants sm_80 --kinds=order --only=chain
   ;;
 numbers)
   programs sm_80 "$models/even.toml"

@@ -86,18 +86,24 @@ private:
 } // namespace
 
 std::vector<std::vector<uint8_t>> inputsOf(program::KernelOp kernel, uint64_t seed) {
-  Operation *op = kernel.getKernel();
   std::vector<std::vector<uint8_t>> arguments;
   Numbers numbers(seed);
+  Operation *single = kernel.getSingle();
   unsigned operand = 0;
-  for (const program::KernelArgument &argument : program::argumentsOf(op)) {
+  for (const program::KernelArgument &argument : program::argumentsOf(kernel).all) {
     std::vector<uint8_t> &bytes = arguments.emplace_back(size_t(argument.bytes), 0xff);
     if (argument.result)
       continue;
     Type element = argument.operand ? cast<ShapedType>(argument.operand.getType()).getElementType()
-                                    : Type(Float32Type::get(op->getContext()));
+                                    : Type(Float32Type::get(kernel.getContext()));
     bool isInteger = element.isInteger(32);
-    Range range = argument.operand ? rangeOf(op, operand++, isInteger) : Range{};
+    Range range;
+    if (argument.operand && single)
+      range = rangeOf(single, operand++, isInteger);
+    else if (argument.operand && !argument.operand.use_empty()) {
+      OpOperand &use = *argument.operand.use_begin();
+      range = rangeOf(use.getOwner(), use.getOperandNumber(), isInteger);
+    }
     size_t step = element.isBF16() ? 2 : 4;
     for (size_t at = 0; at + step <= bytes.size(); at += step) {
       double number = numbers.next(range);

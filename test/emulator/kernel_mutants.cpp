@@ -9,6 +9,7 @@
 #include "test/emulator/kernel_inputs.h"
 #include "test/emulator/kernel_trial.h"
 #include "test/emulator/ptx_mutants.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -55,6 +56,16 @@ struct Counts {
   bool failed = false;
 };
 
+/// Of a launch the forms of its ops, each once.
+std::string formOf(program::KernelOp kernel) {
+  if (Operation *single = kernel.getSingle())
+    return kernel::formOf(single);
+  std::set<std::string> forms;
+  for (Operation &op : kernel.getKernels())
+    forms.insert(kernel::formOf(&op));
+  return (kernel.getParts() ? "chain of " : "side by side ") + llvm::join(forms, ", ");
+}
+
 /// The kernels of the programs: one of each form, the one with the most work, or all that differ.
 std::vector<Job> jobsOf(MLIRContext &context, bool &failed) {
   std::vector<Job> all;
@@ -67,7 +78,7 @@ std::vector<Job> jobsOf(MLIRContext &context, bool &failed) {
       return {};
     }
     for (auto kernel : module->getOps<program::KernelOp>()) {
-      Job job{file, kernel.getSymName().str(), kernel::formOf(kernel.getKernel()), ""};
+      Job job{file, kernel.getSymName().str(), formOf(kernel), ""};
       if (!only.empty() && job.symbol.find(only) == std::string::npos &&
           job.form.find(only) == std::string::npos)
         continue;

@@ -50,6 +50,15 @@ std::expected<void, std::string> assign(T &to, const Read &read) {
   return {};
 }
 
+std::expected<void, std::string> applyRaces(Modes &modes, const Setting &setting) {
+  auto value = setting.oneOf({{"off", 0}, {"on", 1}, {"all", 2}});
+  if (!value)
+    return std::unexpected(value.error());
+  modes.races = *value > 0;
+  modes.globalRaces = *value > 1;
+  return {};
+}
+
 std::expected<void, std::string> apply(Modes &modes, const Setting &setting) {
   auto isOn = [&] { return setting.oneOf({{"off", 0}, {"on", 1}}); };
   auto isLazy = [&] { return setting.oneOf({{"eager", 0}, {"lazy", 1}}); };
@@ -64,7 +73,7 @@ std::expected<void, std::string> apply(Modes &modes, const Setting &setting) {
   if (setting.name == "streams")
     return assign(modes.lazyStreams, isLazy());
   if (setting.name == "races")
-    return assign(modes.races, isOn());
+    return applyRaces(modes, setting);
   if (setting.name == "poison")
     return assign(modes.poison, isOn());
   if (setting.name == "placement")

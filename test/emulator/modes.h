@@ -17,6 +17,7 @@ struct Modes {
   uint64_t seed = 0;                   // of the random order
   bool lazyCopies = true;              // a cp.async lands at the wait that demands it, or at once
   bool races = false;                  // look for races on shared memory
+  bool globalRaces = false;            // and, within a block, on global memory
   bool adversarialPlacement = true;    // nothing is aligned to more than it asks for
   bool poison = true;                  // fresh memory is NaN, or zero
   bool lazyStreams = false;            // work of a stream runs when something waits for it

@@ -117,6 +117,7 @@ public:
   void waitForCopies(Thread &thread, uint32_t pending);
   /// Where an access to shared memory is followed, in race mode.
   void shared(Thread &thread, uint64_t offset, uint32_t bytes, Access access, uint32_t line);
+  void global(Thread &thread, uint64_t address, uint32_t bytes, Access access, uint32_t line);
   /// Ends the block. The format is printf's.
   [[noreturn]] void fault(const Thread &thread, int code, uint32_t line, const char *format, ...)
       __attribute__((format(printf, 5, 6)));
@@ -146,8 +147,8 @@ private:
   void complete(Thread &last, Barrier &barrier, uint32_t id);
   void perform(Warp &warp, Warp::Pending &pending);
   void land(Thread &thread, const AsyncCopy &copy);
-  [[noreturn]] void report(const Thread &thread, const Race &race, uint64_t offset, Access access,
-                           uint32_t line);
+  [[noreturn]] void report(const Thread &thread, const Race &race, const char *memory,
+                           uint64_t offset, Access access, uint32_t line);
   std::string place(const Thread &thread, uint32_t line) const;
   std::string sourceLine(uint32_t line) const;
   Fault deadlock() const;

@@ -17,9 +17,11 @@ void Processor::land(Thread &thread, const AsyncCopy &copy) {
 }
 
 void Processor::copyAsync(Thread &thread, const AsyncCopy &copy) {
+  if (copy.fromBytes)
+    global(thread, copy.from, copy.fromBytes, Access::Read, copy.line);
   if (detector)
     if (auto race = detector->beginCopy(thread.index, copy.to, copy.bytes, copy.line))
-      report(thread, *race, copy.to, Access::Write, copy.line);
+      report(thread, *race, "shared memory", copy.to, Access::Write, copy.line);
   if (!settings.lazyCopies)
     land(thread, copy);
   if (settings.lazyCopies || detector) {
@@ -47,20 +49,27 @@ void Processor::shared(Thread &thread, uint64_t offset, uint32_t bytes, Access a
   if (!detector)
     return;
   if (auto race = detector->access(thread.index, offset, bytes, access, line))
-    report(thread, *race, offset, access, line);
+    report(thread, *race, "shared memory", offset, access, line);
 }
 
-void Processor::report(const Thread &thread, const Race &race, uint64_t offset, Access access,
+void Processor::global(Thread &thread, uint64_t address, uint32_t bytes, Access access,
                        uint32_t line) {
+  if (!settings.globalRaces)
+    return;
+  if (auto race = detector->access(thread.index, detector->placeOf(address), bytes, access, line))
+    report(thread, *race, "global memory", address, access, line);
+}
+
+void Processor::report(const Thread &thread, const Race &race, const char *memory, uint64_t offset,
+                       Access access, uint32_t line) {
   const char *verb = access == Access::Read ? "reads" : "writes";
   if (race.pending)
     fault(thread, CUDA_ERROR_LAUNCH_FAILED, line,
-          "%s shared memory at %llu, where the asynchronous copy of thread %u at line %u may not "
-          "have landed",
-          verb, static_cast<unsigned long long>(offset), race.thread, race.line);
+          "%s %s at %llu, where the asynchronous copy of thread %u at line %u may not have landed",
+          verb, memory, static_cast<unsigned long long>(offset), race.thread, race.line);
   fault(thread, CUDA_ERROR_LAUNCH_FAILED, line,
-        "a race: %s shared memory at %llu, which thread %u %s at line %u with no barrier between",
-        verb, static_cast<unsigned long long>(offset), race.thread,
+        "a race: %s %s at %llu, which thread %u %s at line %u with no barrier between", verb,
+        memory, static_cast<unsigned long long>(offset), race.thread,
         race.access == Access::Read ? "reads" : "writes", race.line);
 }
 

@@ -20,6 +20,18 @@ void RaceDetector::beginBlock(unsigned count) {
   joined.assign(count, 0);
 }
 
+uint64_t RaceDetector::placeOf(uint64_t address) {
+  constexpr uint64_t page = 1024;
+  if (address / page != lastPage) {
+    lastPage = address / page;
+    auto [place, isNew] = pages.try_emplace(lastPage, words.size() * 4);
+    if (isNew)
+      words.resize(words.size() + page / 4);
+    lastPlace = place->second;
+  }
+  return lastPlace + address % page;
+}
+
 uint32_t *RaceDetector::clocksOf(unsigned thread) {
   uint32_t *row = &clocks[size_t(thread) * threads];
   if (validIn[thread] != epoch) {

@@ -1,4 +1,4 @@
-// Finds unordered accesses of different threads to shared memory.
+// Finds unordered accesses of the threads of a block to memory.
 
 #ifndef MEMFORMER_TEST_EMULATOR_RACES_H
 #define MEMFORMER_TEST_EMULATOR_RACES_H
@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 namespace memformer::emulator {
@@ -34,6 +35,10 @@ public:
   /// A barrier of some threads: all before it is ordered before what follows it in `threads`.
   void barrier(std::span<const unsigned> threads) { barrier(threads, threads); }
   void barrier(std::span<const unsigned> arriving, std::span<const unsigned> waiting);
+
+  /// Where an address of global memory is among the bytes that are watched, all of an access of at
+  /// most 16 bytes that is aligned to its size.
+  uint64_t placeOf(uint64_t address);
 
   std::optional<Race> access(unsigned thread, uint64_t first, uint64_t bytes, Access access,
                              uint32_t line);
@@ -73,6 +78,9 @@ private:
   }
 
   Race race = {};
+  /// Pages of global memory that were accessed, behind the shared memory in `words`.
+  std::unordered_map<uint64_t, uint64_t> pages;
+  uint64_t lastPage = UINT64_MAX, lastPlace = 0;
   std::vector<Word> words;
   std::vector<std::array<Cell, 4>> splitWords;
   std::vector<std::vector<Reads>> furtherReads;

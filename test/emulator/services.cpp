@@ -57,6 +57,11 @@ void serveBadAccess(Thread *thread, uint64_t address, uint32_t bytes, uint32_t a
                            verb(access), bytes, name, Long(address));
 }
 
+void serveGlobal(Thread *thread, uint64_t address, uint32_t bytes, uint32_t access, uint32_t line) {
+  checkGlobal(*thread, address, bytes, access, line);
+  thread->processor->global(*thread, address, bytes, Access(access), line);
+}
+
 void *serveGeneric(Thread *thread, uint64_t address, uint32_t bytes, uint32_t access,
                    uint32_t line) {
   uint64_t tag = address >> 56, rest = address & (sharedTag - 1);
@@ -66,7 +71,7 @@ void *serveGeneric(Thread *thread, uint64_t address, uint32_t bytes, uint32_t ac
     return thread->shared + rest;
   }
   if (tag != localTag >> 56)
-    checkGlobal(*thread, address, bytes, access, line);
+    serveGlobal(thread, address, bytes, access, line);
   else if (rest % bytes)
     serveBadAccess(thread, address, bytes, access, uint32_t(Space::Local), line);
   return reinterpret_cast<void *>(rest);

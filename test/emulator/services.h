@@ -16,6 +16,7 @@ extern "C" {
 /// Where a generic address of checked bytes is on the host.
 void *serveGeneric(Thread *thread, uint64_t address, uint32_t bytes, uint32_t access,
                    uint32_t line);
+void serveGlobal(Thread *thread, uint64_t address, uint32_t bytes, uint32_t access, uint32_t line);
 void serveShared(Thread *thread, uint64_t offset, uint32_t bytes, uint32_t access, uint32_t line);
 void serveBarrier(Thread *thread, uint32_t id, uint32_t count, uint32_t aligned, uint32_t waits,
                   uint32_t line);

@@ -129,6 +129,9 @@ llvm::Value *Translator::hostPointer(Space space, Value address, unsigned bytes,
   Value end = b.CreateAdd(b.CreateAnd(offset, DeviceMemory::granule - 1), constant(64, bytes));
   bad = b.CreateOr(bad, b.CreateICmpUGT(end, b.CreateZExt(valid, b.getInt64Ty())));
   check(bad, address, bytes, access, space);
+  if (modes.globalRaces)
+    call(reinterpret_cast<void *>(&serveGlobal), b.getVoidTy(),
+         {thread, address, size, kind, line()});
   return b.CreateIntToPtr(address, b.getPtrTy());
 }
 

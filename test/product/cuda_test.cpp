@@ -21,12 +21,25 @@ protected:
     return std::filesystem::path(MEMFORMER_CASES) / GetParam() / name;
   }
 
+  /// The case's model compiled for the emulated device, with chains for so many multiprocessors.
+  std::string compile(const char *schedule, int multiprocessors, int64_t batch) {
+    const std::string artifact =
+        (folder.path() / (std::string(schedule) + std::to_string(multiprocessors) + ".mfa"))
+            .native();
+    Outcome outcome = run({"memformer-compile", caseFile("model.toml"), "--target=sm_80",
+                           std::string("--schedule=") + schedule, "--batch", std::to_string(batch),
+                           "--multiprocessors", std::to_string(multiprocessors), "-o", artifact});
+    EXPECT_EQ(outcome.status, 0) << outcome.output;
+    return artifact;
+  }
+
+  /// Of the case's model, or of an artifact that was made of it.
   Tensors trace(const std::vector<std::string> &more, const std::string &emulator = "",
-                const std::vector<std::string> &variables = {}) {
+                const std::vector<std::string> &variables = {}, const std::string &artifact = "") {
     const std::string out = (folder.path() / "out.safetensors").native();
     std::vector<std::string> words = {"memformer-run",
                                       "trace",
-                                      caseFile("model.toml"),
+                                      artifact.empty() ? caseFile("model.toml").native() : artifact,
                                       "--weights",
                                       caseFile("weights.safetensors"),
                                       "--tokens",
@@ -77,6 +90,22 @@ TEST_P(CudaTrace, IsWhatIsExpectedUnderEverySchedule) {
             "");
   fmt::print("{:.1f} s with three compilations\n",
              std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+}
+
+// A batch of so few rows has no chains on a device that has more multiprocessors than rows.
+TEST_P(CudaTrace, IsTheSameInChains) {
+  auto tokens = readTensors(caseFile("tokens.safetensors"));
+  ASSERT_TRUE(tokens) << tokens.error().message;
+  const int64_t batch = tokens->at("targets").shape[1];
+  const Tensors expected = trace({"--device", "cuda:0"});
+  for (const char *schedule : {"mrbp", "checkpoint", "bptt"})
+    for (int multiprocessors : {1, 2}) {
+      SCOPED_TRACE(fmt::format("{}, {} multiprocessors", schedule, multiprocessors));
+      const std::string artifact = compile(schedule, multiprocessors, batch);
+      EXPECT_EQ(
+          compareBits(expected, trace({"--device", "cuda:0"}, "order=random,seed=3", {}, artifact)),
+          "");
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, CudaTrace,
@@ -213,6 +242,31 @@ TEST_F(Cuda, TrainsAsTheHostDoes) {
     return nlohmann::json::parse(outcome.output, nullptr, false)["loss"].get<double>();
   };
   EXPECT_NEAR(accuracy("cuda", "cpu"), accuracy("cuda", "cuda:0"), 1e-4);
+}
+
+// Dropout draws by the number of an entry in the whole batch, whichever block computes it.
+TEST_F(Cuda, TrainsTheSameInChains) {
+  const std::string model = write("recall.toml", recall);
+  Tensors expected;
+  for (int64_t batch : {1, 3, 6, 7})
+    for (const char *multiprocessors : {"108", "1", "2"}) {
+      SCOPED_TRACE(fmt::format("batch {}, {} multiprocessors", batch, multiprocessors));
+      const std::string artifact = (folder.path() / "m.mfa").native(),
+                        out =
+                            (folder.path() / fmt::format("{}-{}", batch, multiprocessors)).native();
+      Outcome compiled =
+          run({"memformer-compile", model, "--target=sm_80", "--batch", std::to_string(batch),
+               "--multiprocessors", multiprocessors, "-o", artifact});
+      ASSERT_EQ(compiled.status, 0) << compiled.output;
+      Outcome trained = run({"memformer-run", "train", artifact, "--out", out, "--device", "cuda:0",
+                             "--set", "train.steps=3"});
+      ASSERT_EQ(trained.status, 0) << trained.output;
+      auto found = readTensors(std::filesystem::path(out) / "weights.safetensors");
+      ASSERT_TRUE(found) << found.error().message;
+      if (std::string_view(multiprocessors) == "108")
+        expected = *found;
+      EXPECT_EQ(compareBits(expected, *found), "");
+    }
 }
 
 TEST_F(Cuda, GeneratesAsTheHostDoes) {

@@ -52,6 +52,8 @@ struct Settings {
   Level level;
   unsigned threads;
   bool json;
+  int64_t multiprocessors;
+  bool separate;
   std::vector<std::string> overrides;
 };
 
@@ -94,6 +96,11 @@ Settings parseCommandLine(int argc, char **argv) {
                             "what is known of each kernel on one GPU target, and of a step"),
                  clEnumValN(Level::Artifact, "artifact", "the artifact (default)")));
   cl::opt<bool> json("json", cl::desc("print the report as JSON"));
+  cl::opt<int64_t> multiprocessors(
+      "multiprocessors", cl::init(0),
+      cl::desc("multiprocessors of the GPU at hand [those of the one --emit=gpu-report names]"));
+  cl::opt<bool> separate("separate",
+                         cl::desc("each kernel of a GPU in a launch of its own, to look at it"));
   cl::opt<unsigned> threads("threads", cl::init(0),
                             cl::desc("threads of the compiler [all cores]"));
   cl::list<std::string> overrides("set", cl::value_desc("section.key=value"),
@@ -101,8 +108,8 @@ Settings parseCommandLine(int argc, char **argv) {
   cl::SetVersionPrinter(
       [](llvm::raw_ostream &stream) { stream << "memformer-compile " MEMFORMER_VERSION "\n"; });
   cl::ParseCommandLineOptions(argc, argv, "memformer-compile: compiles a model to an artifact\n");
-  Settings settings{input,    output, targets, cpu,  purpose,  batch,
-                    schedule, level,  threads, json, overrides};
+  Settings settings{input,   output, targets,         cpu,      purpose,  batch, schedule, level,
+                    threads, json,   multiprocessors, separate, overrides};
   // These end here, and the linker goes through all options that it finds.
   cl::ResetCommandLineParser();
   return settings;
@@ -140,15 +147,19 @@ void printDiagnostic(Diagnostic &diagnostic) {
 struct TargetOptions {
   int64_t panelWidth, fewRows;
   bool fuseNormalize, roundTF32, roundAttention;
+  /// Whether kernels are merged to launches, and in chains for how many multiprocessors.
+  bool merge;
+  int64_t multiprocessors;
 };
 
 TargetOptions optionsOf(const host::HostTarget &target) {
-  return {target.panelWidth(), host::mostVectorRows, false, false, false};
+  return {target.panelWidth(), host::mostVectorRows, false, false, false, false, 0};
 }
 
 // A launch costs more than a block that has all heads of its rows.
 TargetOptions optionsOf(const nvptx::GpuTarget &target) {
-  return {target.panelWidth(), 0, true, target.hasTF32(), target.hasBF16()};
+  return {target.panelWidth(),   0, true, target.hasTF32(), target.hasBF16(), true,
+          target.multiprocessors};
 }
 
 // The passes up to a level, Program at most.
@@ -178,8 +189,12 @@ void buildPipeline(OpPassManager &passes, const Settings &settings, const Target
   kernelOptions.roundTF32 = target.roundTF32;
   kernelOptions.roundAttention = target.roundAttention;
   buildKernelPipeline(passes, kernelOptions);
-  if (level != Level::Kernels)
-    buildProgramPipeline(passes, ProgramOptions());
+  if (level != Level::Kernels) {
+    ProgramOptions programOptions;
+    programOptions.merge = target.merge && !settings.separate;
+    programOptions.multiprocessors = target.multiprocessors;
+    buildProgramPipeline(passes, programOptions);
+  }
 }
 
 FailureOr<std::string> printKernels(ModuleOp program, const Settings &settings,
@@ -249,7 +264,7 @@ struct Targets {
   std::vector<nvptx::GpuTarget> devices;
 };
 
-llvm::Expected<Targets> parseTargets(StringRef list) {
+llvm::Expected<Targets> parseTargets(StringRef list, int64_t multiprocessors) {
   Targets targets;
   SmallVector<StringRef> names;
   list.split(names, ',');
@@ -265,6 +280,8 @@ llvm::Expected<Targets> parseTargets(StringRef list) {
       if (other.architecture == name)
         return llvm::createStringError("expected each --target once, but got '" + name + "' twice");
     targets.devices.push_back(*target);
+    if (multiprocessors > 0)
+      targets.devices.back().multiprocessors = multiprocessors;
   }
   return targets;
 }
@@ -278,6 +295,9 @@ std::string conflictOf(const Settings &settings, const Targets &targets) {
     return "expected -o FILE for the artifact";
   if (!isArtifact && size_t(targets.host) + targets.devices.size() != 1)
     return "expected one --target with --emit, but got '" + settings.targets + "'";
+  if (settings.multiprocessors < 0)
+    return "expected --multiprocessors to be at least 1, but got " +
+           std::to_string(settings.multiprocessors);
   for (auto [level, name] : {std::pair(Level::PTX, "ptx"), {Level::GpuReport, "gpu-report"}})
     if (settings.level == level && targets.host)
       return std::string("expected --target to be a GPU with --emit=") + name + ", but got 'host'";
@@ -304,7 +324,7 @@ int printLevel(ModuleOp module, const Settings &settings, const Targets &targets
 }
 
 int compile(const Settings &settings) {
-  llvm::Expected<Targets> targets = parseTargets(settings.targets);
+  llvm::Expected<Targets> targets = parseTargets(settings.targets, settings.multiprocessors);
   if (!targets)
     return fail(llvm::toString(targets.takeError()));
   if (std::string conflict = conflictOf(settings, *targets); !conflict.empty())

@@ -11,6 +11,8 @@ for key in ("launches", "flops", "tensor_core_flops", "bytes", "moved_bytes", "r
     parts = {name: function[key] for name, function in functions.items()}
     total = (segments - 1) * parts["train (forward)"] + segments * parts["train (replay)"] + parts["prepare"] + parts["update"]
     assert math.isclose(step[key], total, rel_tol=1e-9), (key, step[key], total)
+for function in functions.values():
+    assert sum(times for _, times in function["sequence"]) == function["launches"], function
 for kernel in report["kernels"]:
     assert kernel["threads"] % 32 == 0 and kernel["grid"] > 0, kernel
     assert 0 < kernel["occupancy"] <= 1, kernel

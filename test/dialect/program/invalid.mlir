@@ -8,7 +8,7 @@ program.space @a "heap" bytes 64
 program.space @a "workspace" bytes 60
 
 // -----
-// expected-error@+1 {{expected one op of the kernel dialect and program.return}}
+// expected-error@+1 {{expected ops of the kernel dialect and program.return}}
 program.kernel @k attributes {flops = 0 : i64, bytes = 0 : i64} {
 ^bb0(%x: tensor<5xf32>):
   program.return %x : tensor<5xf32>
@@ -108,4 +108,51 @@ program.kernel @map_0 attributes {flops = 0 : i64, bytes = 136 : i64} {
 program.function @train {
   // expected-error@+1 {{expected an argument of 68 bytes at a multiple of 64 bytes, but got}}
   program.dispatch @map_0 [#program.address<@workspace, 4>, #program.address<@workspace, 128>]
+}
+
+// -----
+program.kernel @launch attributes {flops = 0 : i64, bytes = 0 : i64} {
+^bb0(%x: tensor<2x16xf32>):
+  %y = kernel.slice %x axis 1 offset 0 : (tensor<2x16xf32>) -> tensor<2x16xf32>
+  // expected-error@+1 {{expected operands from outside of a launch without parts}}
+  %z = kernel.slice %y axis 1 offset 0 : (tensor<2x16xf32>) -> tensor<2x16xf32>
+  program.return %z : tensor<2x16xf32>
+}
+
+// -----
+program.kernel @launch attributes {flops = 0 : i64, bytes = 0 : i64, parts = 2 : i64} {
+^bb0(%x: tensor<2x16xf32>):
+  %y = kernel.slice %x axis 1 offset 0 : (tensor<2x16xf32>) -> tensor<2x16xf32>
+  // expected-error@+1 {{expected an op of a launch to be one that can be computed in 2 parts}}
+  %z = kernel.reduce %y entries 16 : (tensor<2x16xf32>) -> tensor<16xf32>
+  program.return %z : tensor<16xf32>
+}
+
+// -----
+// A part of 68 bytes would not begin at a multiple of 16.
+program.kernel @launch attributes {flops = 0 : i64, bytes = 0 : i64, parts = 2 : i64} {
+^bb0(%x: tensor<2x17xf32>):
+  // expected-error@+1 {{expected an op of a launch to be one that can be computed in 2 parts}}
+  %y = kernel.slice %x axis 1 offset 0 : (tensor<2x17xf32>) -> tensor<2x6xf32>
+  program.return %y : tensor<2x6xf32>
+}
+
+// -----
+program.kernel @launch attributes {flops = 0 : i64, bytes = 0 : i64, parts = 2 : i64} {
+^bb0(%x: tensor<2x16xf32>, %i: tensor<2x4xi32>):
+  %y = kernel.slice %x axis 1 offset 0 : (tensor<2x16xf32>) -> tensor<2x16xf32>
+  // expected-error@+1 {{expected operand 1, which is read whole, from outside of a launch in parts}}
+  %z = kernel.gather %i, %y : (tensor<2x4xi32>, tensor<2x16xf32>) -> tensor<2x4x16xf32> {
+  ^bb0(%a: f32, %j: i32):
+    kernel.yield %a : f32
+  }
+  program.return %z : tensor<2x4x16xf32>
+}
+
+// -----
+// expected-error@+1 {{expected to return results of its ops}}
+program.kernel @launch attributes {flops = 0 : i64, bytes = 0 : i64, parts = 2 : i64} {
+^bb0(%x: tensor<2x16xf32>):
+  %y = kernel.slice %x axis 1 offset 0 : (tensor<2x16xf32>) -> tensor<2x16xf32>
+  program.return %x : tensor<2x16xf32>
 }

@@ -112,3 +112,36 @@ program.function @loop {
   // expected-error@+1 {{expected #program.address<@workspace, 0> to have been written before it is copied}}
   program.copy <@workspace, 64> from <@workspace, 0> bytes 64
 }
+
+// -----
+// In a chain blocks do not run in step: what one writes must not lie over what another still reads.
+program.space @parameters "parameters" bytes 128
+program.space @workspace "workspace" bytes 256
+program.kernel @chain attributes {flops = 0 : i64, bytes = 256 : i64, parts = 2 : i64} {
+^bb0(%x: tensor<2x16xf32>):
+  %y = kernel.slice %x axis 1 offset 0 : (tensor<2x16xf32>) -> tensor<2x16xf32>
+  %z = kernel.slice %y axis 1 offset 0 : (tensor<2x16xf32>) -> tensor<2x16xf32>
+  program.return %z : tensor<2x16xf32>
+}
+program.function @apart {
+  program.dispatch @chain [#program.address<@parameters, 0>, #program.address<@workspace, 0>, #program.address<@workspace, 128>]
+}
+program.function @over_each_other {
+  // expected-error@+1 {{expected argument 1, which is written, apart from the others, but it overlaps argument 2 at #program.address<@workspace, 64>}}
+  program.dispatch @chain [#program.address<@parameters, 0>, #program.address<@workspace, 0>, #program.address<@workspace, 64>]
+}
+
+// -----
+program.space @parameters "parameters" bytes 128
+program.space @workspace "workspace" bytes 256
+program.kernel @chain attributes {flops = 0 : i64, bytes = 256 : i64, parts = 2 : i64} {
+^bb0(%x: tensor<2x16xf32>):
+  %y = kernel.slice %x axis 1 offset 0 : (tensor<2x16xf32>) -> tensor<2x16xf32>
+  %z = kernel.slice %y axis 1 offset 0 : (tensor<2x16xf32>) -> tensor<2x16xf32>
+  program.return %z : tensor<2x16xf32>
+}
+program.function @over_an_operand {
+  program.fill <@workspace, 0> bytes 128
+  // expected-error@+1 {{expected argument 2, which is written, apart from the others, but it overlaps argument 0 at #program.address<@workspace, 0>}}
+  program.dispatch @chain [#program.address<@workspace, 0>, #program.address<@workspace, 128>, #program.address<@workspace, 0>]
+}

@@ -1,0 +1,252 @@
+// Several kernels as one: side by side, or one after the other for each part of the batch.
+
+#include "codegen/nvptx/Launch.h"
+
+#include "codegen/nvptx/Traffic.h"
+#include "dialect/kernel/Flops.h"
+#include "dialect/kernel/Partition.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/OperationSupport.h"
+
+using namespace mlir;
+
+namespace memformer::nvptx {
+
+namespace {
+
+// An op of a launch: of one part, where the launch has parts.
+struct Member {
+  Operation *op = nullptr;
+  /// The numbers of its arguments among the launch's, and the bytes from one part to the next of
+  /// each (0 where it is whole).
+  SmallVector<unsigned> arguments;
+  SmallVector<int64_t> strides;
+  int64_t grid = 0, threads = 0, sharedBytes = 0;
+};
+
+class LaunchEmitter {
+public:
+  LaunchEmitter(OpBuilder &builder, program::KernelOp kernel,
+                const program::KernelArguments &described, ValueRange pointers,
+                const GpuTarget &target, KernelModule &result)
+      : b(builder), loc(kernel.getLoc()), kernel(kernel), described(described), pointers(pointers),
+        target(target), result(result) {
+    // One block has a chain's kernels to itself.
+    if (kernel.getParts())
+      this->target.multiprocessors = 1;
+  }
+
+  LogicalResult emit();
+
+private:
+  void addMember(Operation *op, ArrayRef<unsigned> arguments);
+  LogicalResult measure(Member &member, int64_t flops);
+  LogicalResult emitChain();
+  LogicalResult emitSideBySide();
+  LogicalResult emitMember(const Member &member, ValueRange arguments, Emit::Place place);
+  void emitWithThreads(const Member &member, llvm::function_ref<void()> body);
+
+  OpBuilder &b;
+  Location loc;
+  program::KernelOp kernel;
+  const program::KernelArguments &described;
+  ValueRange pointers;
+  GpuTarget target;
+  KernelModule &result;
+  /// Holds the ops of one part.
+  Block parts;
+  SmallVector<Member> members;
+};
+
+} // namespace
+
+// The op of one part, on values of its own.
+void LaunchEmitter::addMember(Operation *op, ArrayRef<unsigned> arguments) {
+  Member member;
+  member.op = op;
+  member.arguments.assign(arguments.begin(), arguments.end());
+  member.strides.assign(arguments.size(), 0);
+  if (std::optional<uint64_t> count = kernel.getParts()) {
+    kernel::Partition partition = *kernel::partitionOf(op, int64_t(*count));
+    Operation *part = op->clone();
+    for (OpOperand &operand : part->getOpOperands()) {
+      Type type = operand.get().getType();
+      if (partition.operands[operand.getOperandNumber()])
+        type = kernel::partOf(type, int64_t(*count));
+      operand.set(parts.addArgument(type, loc));
+    }
+    for (Value value : part->getResults())
+      value.setType(kernel::partOf(value.getType(), int64_t(*count)));
+    parts.push_back(part);
+    member.op = part;
+    for (auto [i, argument] : llvm::enumerate(program::argumentsOf(part)))
+      if (argument.bytes != described.all[arguments[i]].bytes)
+        member.strides[i] = argument.bytes;
+  }
+  members.push_back(std::move(member));
+}
+
+// Emits the op elsewhere, to know its blocks, threads and shared memory.
+LogicalResult LaunchEmitter::measure(Member &member, int64_t flops) {
+  OwningOpRef<ModuleOp> scratch = ModuleOp::create(loc);
+  OpBuilder builder = OpBuilder::atBlockBegin(scratch->getBody());
+  Emit e(builder, loc, target);
+  e.setPlace({{}, {}, 0, kernel.getParts().has_value()});
+  SmallVector<Value> arguments;
+  auto type = LLVM::LLVMPointerType::get(b.getContext(), 1);
+  for (size_t i = 0; i < member.arguments.size(); ++i)
+    arguments.push_back(LLVM::UndefOp::create(builder, loc, type));
+  FailureOr<int64_t> grid = emitKernel(e, member.op, buffersOf(member.op, arguments));
+  if (failed(grid))
+    return failure();
+  member.grid = *grid;
+  member.threads = e.threads();
+  member.sharedBytes = e.sharedBytes();
+  result.threads = std::max(result.threads, member.threads);
+  result.sharedBytes = std::max(result.sharedBytes, member.sharedBytes);
+  result.keepsLoops |= e.keepsLoops();
+  result.forms.push_back(formOf(member.op, e));
+  // Of a chain, a block has what it has written and read in the caches.
+  if (!kernel.getParts()) {
+    int64_t once = 0;
+    for (const program::KernelArgument &argument : program::argumentsOf(member.op))
+      once += argument.bytes * (int64_t(argument.isRead) + int64_t(argument.isWritten));
+    result.movedBytes += movedBytesOf(member.op, member.grid, e.blocksAcross(), target) - once;
+  }
+  if (usesTensorCores(*scratch))
+    result.tensorFlops += flops;
+  return success();
+}
+
+LogicalResult LaunchEmitter::emitMember(const Member &member, ValueRange arguments,
+                                        Emit::Place place) {
+  if (member.threads < result.threads)
+    place.threads = member.threads;
+  Emit e(b, loc, target);
+  e.setPlace(place);
+  return success(succeeded(emitKernel(e, member.op, buffersOf(member.op, arguments))));
+}
+
+// The first threads, as many as the member has.
+void LaunchEmitter::emitWithThreads(const Member &member, llvm::function_ref<void()> body) {
+  Emit e(b, loc, target);
+  if (member.threads == result.threads)
+    body();
+  else
+    e.ifThen(e.less(e.thread(), member.threads), body);
+}
+
+// A barrier stands where a member reads what another has written since the last one, or needs its
+// shared memory.
+LogicalResult LaunchEmitter::emitChain() {
+  result.grid = int64_t(*kernel.getParts());
+  Emit e(b, loc, target);
+  Value part = e.block();
+  Value wide = arith::ExtUIOp::create(b, loc, b.getI64Type(), part);
+  SmallPtrSet<Operation *, 8> written; // since the last barrier
+  bool sharedIsUsed = false, supported = true;
+  for (auto [op, member] : llvm::zip_equal(kernel.getKernels(), members)) {
+    bool reads = llvm::any_of(
+        op.getOperands(), [&](Value operand) { return written.contains(operand.getDefiningOp()); });
+    if (reads || (sharedIsUsed && member.sharedBytes > 0)) {
+      e.barrier();
+      written.clear();
+      sharedIsUsed = false;
+    }
+    SmallVector<Value> arguments;
+    for (auto [number, stride] : llvm::zip_equal(member.arguments, member.strides)) {
+      Value pointer = pointers[number];
+      if (stride != 0) {
+        Value bytes = arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(stride));
+        Value offset = arith::MulIOp::create(b, loc, wide, bytes, arith::IntegerOverflowFlags::nuw);
+        pointer = LLVM::GEPOp::create(b, loc, pointer.getType(), b.getI8Type(), pointer,
+                                      ValueRange{offset}, LLVM::GEPNoWrapFlags::inbounds);
+      }
+      arguments.push_back(pointer);
+    }
+    emitWithThreads(member, [&] {
+      auto body = [&](Value block) {
+        supported &= succeeded(emitMember(member, arguments, {block, part, 0, true}));
+      };
+      if (member.grid == 1)
+        return body(e.index(0));
+      e.loop(e.index(0), e.index(member.grid), 1, [&](Value block) {
+        body(block);
+        if (member.sharedBytes == 0)
+          return;
+        Emit inner(b, loc, target);
+        inner.setPlace({{}, {}, member.threads < result.threads ? member.threads : 0, true});
+        inner.barrier();
+      });
+    });
+    written.insert(&op);
+    sharedIsUsed |= member.sharedBytes > 0;
+  }
+  return success(supported);
+}
+
+static bool areEqual(Operation *a, Operation *b) {
+  return OperationEquivalence::isEquivalentTo(a, b, OperationEquivalence::ignoreValueEquivalence,
+                                              nullptr, OperationEquivalence::IgnoreLocations);
+}
+
+// Blocks of the first member, then those of the second. Equal members that follow each other have
+// their code once, which picks its arguments by the number of the block.
+LogicalResult LaunchEmitter::emitSideBySide() {
+  Emit e(b, loc, target);
+  Value block = e.block();
+  bool supported = true;
+  for (ArrayRef<Member> rest = members; !rest.empty();) {
+    ArrayRef<Member> equal =
+        rest.take_while([&](const Member &other) { return areEqual(rest[0].op, other.op); });
+    rest = rest.drop_front(equal.size());
+    const Member &first = equal[0];
+    int64_t begin = result.grid;
+    result.grid += int64_t(equal.size()) * first.grid;
+    Value inside = e.less(block, result.grid);
+    if (begin > 0) {
+      Value after = e.compareInt(arith::CmpIPredicate::uge, block, e.index(begin));
+      inside = e.both(after, inside);
+    }
+    e.ifThen(inside, [&] {
+      Value own = begin > 0 ? e.sub(block, e.index(begin)) : block;
+      Value which = e.divIndex(own, first.grid);
+      SmallVector<Value> arguments;
+      for (auto [i, number] : llvm::enumerate(first.arguments)) {
+        Value pointer = pointers[number];
+        bool isShared = llvm::all_of(
+            equal, [&](const Member &member) { return member.arguments[i] == number; });
+        for (size_t j = 1; j < equal.size() && !isShared; ++j) {
+          Value isOther = e.compareInt(arith::CmpIPredicate::eq, which, e.index(int64_t(j)));
+          pointer = e.select(isOther, pointers[equal[j].arguments[i]], pointer);
+        }
+        arguments.push_back(pointer);
+      }
+      emitWithThreads(first, [&] {
+        supported &=
+            succeeded(emitMember(first, arguments, {e.remIndex(own, first.grid), {}, 0, false}));
+      });
+    });
+  }
+  return success(supported);
+}
+
+LogicalResult LaunchEmitter::emit() {
+  // What the members read again of each other's operands is still in L2.
+  result.movedBytes = int64_t(kernel.getBytes());
+  for (auto [op, arguments] : llvm::zip_equal(kernel.getKernels(), described.ofOps)) {
+    addMember(&op, arguments);
+    Member &member = members.back();
+    if (failed(measure(member, kernel::productFlops(&op))))
+      return failure();
+  }
+  return kernel.getParts() ? emitChain() : emitSideBySide();
+}
+
+LogicalResult emitLaunch(OpBuilder &builder, program::KernelOp kernel,
+                         const program::KernelArguments &described, ValueRange pointers,
+                         const GpuTarget &target, KernelModule &result) {
+  return LaunchEmitter(builder, kernel, described, pointers, target, result).emit();
+}
+
+} // namespace memformer::nvptx
