@@ -12,7 +12,7 @@ std::string_view name(Category category) {
 
 std::string_view name(Function function) {
   static constexpr std::string_view names[numFunctions] = {"prepare", "train", "update", "evaluate",
-                                                           "trace",   "begin", "step"};
+                                                           "trace",   "begin", "step",   "end"};
   return names[size_t(function)];
 }
 

@@ -111,8 +111,8 @@ struct Instruction {
   std::vector<Instruction> body;
 };
 
-enum class Function { Prepare, Train, Update, Evaluate, Trace, Begin, Step };
-inline constexpr size_t numFunctions = 7;
+enum class Function { Prepare, Train, Update, Evaluate, Trace, Begin, Step, End };
+inline constexpr size_t numFunctions = 8;
 std::string_view name(Function function);
 
 /// Of generation: the first input is a token (of the streamed input's name), the second its

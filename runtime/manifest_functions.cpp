@@ -158,12 +158,14 @@ void readFunctions(const JsonReader &functions, Manifest &manifest) {
     return;
   for (size_t i = 0; i < numFunctions; ++i) {
     const auto which = Function(i);
-    const bool hasSegments =
-        which != Function::Prepare && which != Function::Update && which != Function::Step;
+    const bool ofStream =
+        which == Function::Begin || which == Function::Step || which == Function::End;
+    const bool hasSegments = which != Function::Prepare && which != Function::Update &&
+                             (which == Function::Begin || !ofStream);
     FunctionReader reader(manifest, hasSegments);
     const std::string key(name(which));
     // Generation is there where it was asked for.
-    if ((which == Function::Begin || which == Function::Step) && !functions.has(key.c_str()))
+    if (ofStream && !functions.has(key.c_str()))
       continue;
     manifest.functions[i] = reader.readList(functions.member(key.c_str()), Place::Outside);
   }
@@ -171,6 +173,8 @@ void readFunctions(const JsonReader &functions, Manifest &manifest) {
     if (manifest.function(which).empty() == manifest.stream.has_value())
       functions.fail("expected '{}' with {}.stream and only then", name(which),
                      functions.parentPath());
+  if (!manifest.function(Function::End).empty() && !manifest.stream)
+    functions.fail("expected 'end' with {}.stream only", functions.parentPath());
   for (const auto &[key, body] : functions.json().items()) {
     bool known = false;
     for (size_t i = 0; i < numFunctions; ++i)

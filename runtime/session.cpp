@@ -191,6 +191,19 @@ Result<std::span<const float>> Session::step(std::span<const int32_t> token, int
   return impl->memory.stepOutput(output);
 }
 
+bool Session::endsSegments() const { return !manifest().function(Function::End).empty(); }
+
+Result<void> Session::end() {
+  if (!endsSegments())
+    return error("the artifact has no function 'end'");
+  if (impl->nextPosition != positions() || impl->dirty)
+    return error("expected all {} positions of the segment to have been steps since the parameters "
+                 "changed",
+                 positions());
+  impl->nextPosition = -1;
+  return impl->execute(Function::End, 0, 0);
+}
+
 Result<double> Session::update(const OptimizerScalars &scalars) {
   if (manifest().function(Function::Update).empty())
     return error("the artifact has no function 'update'");

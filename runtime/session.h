@@ -130,6 +130,11 @@ public:
   /// gives the output `[B, 1, ...]`, which lasts until the next step. A position may be computed
   /// again with another token, and those after it then too.
   Result<std::span<const float>> step(std::span<const int32_t> token, int64_t position);
+  /// Whether the next state depends on the streamed input: it is then there after `end` only.
+  bool endsSegments() const;
+  /// After the step of the segment's last position: leaves the state of the next segment, as
+  /// `begin` does where it does not depend on the streamed input.
+  Result<void> end();
   /// Positions of a segment; 0 for an artifact without generation.
   int64_t positions() const;
 

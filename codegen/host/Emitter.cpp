@@ -26,6 +26,7 @@ FailureOr<int64_t> emitKernel(OpBuilder &builder, Operation *op, const KernelArg
       .MEMFORMER_CASE(AttentionGradient)
       .MEMFORMER_CASE(AttentionWeights)
       .MEMFORMER_CASE(Lstm)
+      .MEMFORMER_CASE(LstmStep)
       .MEMFORMER_CASE(LstmGradient)
       .MEMFORMER_CASE(CrossEntropy)
       .MEMFORMER_CASE(CrossEntropyGradient)

@@ -15,7 +15,7 @@ namespace {
 enum Part { Input, Forget, Candidate, Output };
 
 struct LstmShape {
-  explicit LstmShape(Type cells, Type weight) {
+  LstmShape(Type cells, Type weight) {
     ArrayRef<int64_t> shape = kernel::shapeOf(cells), packed = kernel::shapeOf(weight);
     batch = shape[0];
     length = shape[1];
@@ -96,45 +96,124 @@ static Value emitSigmoid(Emit &e, Value x) {
   return e.div(e.splat(1), e.add(e.splat(1), emitExp(e, e.sub(e.splat(0), x))));
 }
 
+namespace {
+
+/// One direction in time: what a workgroup keeps of its rows from position to position.
+class LstmForward {
+public:
+  LstmForward(LstmBlock &block, Value first, int64_t rows)
+      : e(block.e), block(block), first(first), rows(rows),
+        sums(block.scratch(rows, block.shape.pitch())) {
+    for (Matrix *matrix : {&h, &c})
+      *matrix = {block.scratch(rows, block.shape.width), block.zero, block.shape.width, 1};
+  }
+
+  /// h and c before the position that comes next.
+  void begin(function_ref<Value(Value, Value, int64_t)> hidden,
+             function_ref<Value(Value, Value, int64_t)> cell) {
+    block.forEachVector(first, rows, [&](Value i, Value row, Value column, int64_t active) {
+      h.store(e, hidden(row, column, active), i, column, active);
+      c.store(e, cell(row, column, active), i, column, active);
+    });
+  }
+
+  /// `gate(row, column of 4d, active)` is what the inputs contribute; `store(row, column, active,
+  /// parts, h, c)` gets what the position computes.
+  void position(function_ref<Value(Value, Value, int64_t)> gate,
+                function_ref<void(Value, Value, int64_t, ArrayRef<Value>, Value, Value)> store) {
+    Matrix products{sums, block.zero, block.shape.pitch(), 1};
+    block.multiply(h, rows, sums);
+    block.forEachVector(first, rows, [&](Value i, Value row, Value column, int64_t active) {
+      Value parts[4];
+      for (int64_t part : {Input, Forget, Candidate, Output}) {
+        Value place = e.addIndex(column, part * block.shape.width);
+        Value x = e.add(gate(row, place, active), products.load(e, i, place, active));
+        parts[part] = part == Candidate ? emitTanh(e, x) : emitSigmoid(e, x);
+      }
+      Value cell =
+          e.fma(parts[Forget], c.load(e, i, column, active), e.mul(parts[Input], parts[Candidate]));
+      Value hidden = e.mul(parts[Output], emitTanh(e, cell));
+      c.store(e, cell, i, column, active);
+      h.store(e, hidden, i, column, active);
+      store(row, column, active, parts, hidden, cell);
+    });
+  }
+
+private:
+  Emit &e;
+  LstmBlock &block;
+  Value first;
+  int64_t rows;
+  Value sums;
+  Matrix h, c;
+};
+
+} // namespace
+
 FailureOr<int64_t> emitLstm(OpBuilder &builder, kernel::LstmOp op, const KernelArguments &arguments,
                             const HostTarget &target) {
   Emit e(builder, op.getLoc(), target);
-  LstmShape shape(op.getCells().getType(), op.getWeight().getType());
-  LstmBlock block(e, shape, arguments.operands[3]);
+  LstmBlock block(e, {op.getCells().getType(), op.getWeight().getType()}, arguments.operands[3]);
   Value gates = arguments.operands[0], hidden = arguments.operands[1], cell = arguments.operands[2];
   Value hiddens = arguments.results[0], cells = arguments.results[1],
         activations = arguments.results[2];
   Value zero = block.zero;
-  int64_t d = shape.width;
+  auto state = [&](Value tensor) {
+    return [&e, zero, tensor](Value row, Value column, int64_t active) {
+      return e.load(tensor, {row, zero, column}, active);
+    };
+  };
   return block.forRows(arguments.workgroup, [&](Value first, int64_t rows) {
-    // h and c of the position before, and what h contributes to the gates.
-    Value states = block.scratch(rows, d), memories = block.scratch(rows, d);
-    Value sums = block.scratch(rows, shape.pitch());
-    Matrix h{states, zero, d, 1}, c{memories, zero, d, 1}, products{sums, zero, shape.pitch(), 1};
-    block.forEachVector(first, rows, [&](Value i, Value row, Value column, int64_t active) {
-      h.store(e, e.load(hidden, {row, zero, column}, active), i, column, active);
-      c.store(e, e.load(cell, {row, zero, column}, active), i, column, active);
+    LstmForward forward(block, first, rows);
+    forward.begin(state(hidden), state(cell));
+    e.loop(zero, e.index(block.shape.length), 1, [&](Value t) {
+      forward.position(
+          [&](Value row, Value column, int64_t active) {
+            return e.load(gates, {row, t, column}, active);
+          },
+          [&](Value row, Value column, int64_t active, ArrayRef<Value> parts, Value h, Value c) {
+            for (auto [part, value] : llvm::enumerate(parts))
+              e.store(value, activations,
+                      {row, t, e.addIndex(column, int64_t(part) * block.shape.width)}, active);
+            e.store(c, cells, {row, t, column}, active);
+            e.store(h, hiddens, {row, t, column}, active);
+          });
     });
-    e.loop(zero, e.index(shape.length), 1, [&](Value t) {
-      block.multiply(h, rows, sums);
-      block.forEachVector(first, rows, [&](Value i, Value row, Value column, int64_t active) {
-        Value parts[4];
-        for (int64_t part : {Input, Forget, Candidate, Output}) {
-          Value place = e.addIndex(column, part * d);
-          Value x =
-              e.add(e.load(gates, {row, t, place}, active), products.load(e, i, place, active));
-          parts[part] = part == Candidate ? emitTanh(e, x) : emitSigmoid(e, x);
-          e.store(parts[part], activations, {row, t, place}, active);
-        }
-        Value next = e.fma(parts[Forget], c.load(e, i, column, active),
-                           e.mul(parts[Input], parts[Candidate]));
-        Value state = e.mul(parts[Output], emitTanh(e, next));
-        c.store(e, next, i, column, active);
-        h.store(e, state, i, column, active);
-        e.store(next, cells, {row, t, column}, active);
-        e.store(state, hiddens, {row, t, column}, active);
-      });
-    });
+  });
+}
+
+FailureOr<int64_t> emitLstmStep(OpBuilder &builder, kernel::LstmStepOp op,
+                                const KernelArguments &arguments, const HostTarget &target) {
+  Emit e(builder, op.getLoc(), target);
+  LstmBlock block(e, {op.getCell().getType(), op.getWeight().getType()}, arguments.operands[3]);
+  Value gates = arguments.operands[0], hidden = arguments.operands[1], cell = arguments.operands[2];
+  Value hiddens = arguments.operands[4], cells = arguments.operands[5];
+  Value nextHidden = arguments.results[0], nextCell = arguments.results[1];
+  Value zero = block.zero, position = e.toIndex(e.loadScalar(arguments.operands[6], {}));
+  // The row before the first position is an operand's.
+  Value isFirst = arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::eq, position, zero);
+  Value before = arith::SelectOp::create(e.b, e.loc, isFirst, zero,
+                                         arith::SubIOp::create(e.b, e.loc, position, e.index(1)));
+  auto state = [&](Value tensor, Value cache) {
+    return [&e, zero, isFirst, before, tensor, cache](Value row, Value column, int64_t active) {
+      return e.select(isFirst, e.load(tensor, {row, zero, column}, active),
+                      e.load(cache, {row, before, column}, active));
+    };
+  };
+  return block.forRows(arguments.workgroup, [&](Value first, int64_t rows) {
+    LstmForward forward(block, first, rows);
+    forward.begin(state(hidden, hiddens), state(cell, cells));
+    forward.position(
+        [&](Value row, Value column, int64_t active) {
+          return e.load(gates, {row, zero, column}, active);
+        },
+        [&](Value row, Value column, int64_t active, ArrayRef<Value>, Value h, Value c) {
+          for (auto [value, one, all] :
+               {std::tuple{h, nextHidden, hiddens}, {c, nextCell, cells}}) {
+            e.store(value, one, {row, zero, column}, active);
+            e.store(value, all, {row, position, column}, active);
+          }
+        });
   });
 }
 

@@ -25,6 +25,7 @@ FailureOr<int64_t> emitKernel(Emit &e, Operation *op, const KernelArguments &arg
       .MEMFORMER_CASE(AttentionGradient)
       .MEMFORMER_CASE(AttentionWeights)
       .MEMFORMER_CASE(Lstm)
+      .MEMFORMER_CASE(LstmStep)
       .MEMFORMER_CASE(LstmGradient)
       .MEMFORMER_CASE(CrossEntropy)
       .MEMFORMER_CASE(CrossEntropyGradient)

@@ -81,48 +81,121 @@ static Value emitSigmoid(Emit &e, Value x) {
   return e.div(e.real(1), e.add(e.real(1), emitExp(e, e.sub(e.real(0), x))));
 }
 
-FailureOr<int64_t> emitLstm(Emit &e, kernel::LstmOp op, const KernelArguments &arguments) {
-  const Buffer &gates = arguments.operands[0], &hidden = arguments.operands[1],
-               &cell = arguments.operands[2];
-  const Buffer &hiddens = arguments.results[0], &cells = arguments.results[1],
-               &activations = arguments.results[2];
-  LstmBlock block(e, op.getCells().getType(), arguments.operands[3]);
-  const int64_t d = block.width, size = block.rows * d;
-  // The hidden states of the position before and of this one take turns; a cell is its thread's.
-  Buffer states = e.shared(2 * size), memories = e.shared(size);
-  block.forEachColumn([&](Value column) {
-    for (int64_t i = 0; i < block.rows; ++i) {
-      e.store(e.load(hidden, block.entryOfState(i, column)), states, block.place(i, column));
-      e.store(e.load(cell, block.entryOfState(i, column)), memories, block.place(i, column));
-    }
-  });
-  e.loop(e.index(0), e.index(block.length), 1, [&](Value t) {
+namespace {
+
+/// What the threads of a block have of the position before: h of all columns in shared memory, the
+/// states before and after a position taking turns; and c, each entry of which is one thread's.
+class LstmForward {
+public:
+  explicit LstmForward(LstmBlock &block)
+      : e(block.e), block(block), size(block.rows * block.width), states(e.shared(2 * size)),
+        memories(e.shared(size)) {}
+
+  /// h and c before the first position; `hidden(row, column)` …
+  void begin(function_ref<Value(int64_t, Value)> hidden, function_ref<Value(int64_t, Value)> cell) {
+    block.forEachColumn([&](Value column) {
+      for (int64_t i = 0; i < block.rows; ++i) {
+        e.store(hidden(i, column), states, block.place(i, column));
+        e.store(cell(i, column), memories, block.place(i, column));
+      }
+    });
+  }
+
+  /// The t-th position. `gate(row, column of 4d)` is what the inputs contribute; `store(row,
+  /// column, parts, h, c)` gets what the position computes.
+  void position(Value t, function_ref<Value(int64_t, Value)> gate,
+                function_ref<void(int64_t, Value, ArrayRef<Value>, Value, Value)> store) {
     e.barrier();
     Value before = e.mulIndex(e.remIndex(t, 2), size);
     Value after = e.mulIndex(e.remIndex(e.addIndex(t, 1), 2), size);
     block.forEachColumn([&](Value column) {
       SmallVector<Value> columns;
       for (Part part : parts)
-        columns.push_back(e.addIndex(column, part * d));
+        columns.push_back(e.addIndex(column, part * block.width));
       Emit::Carried sums = block.multiply(states, before, columns);
       for (int64_t i = 0; i < block.rows; ++i) {
         Value values[4];
         for (Part part : parts) {
-          Value place = block.entry(i, t, 4 * d, columns[part]);
-          Value x = e.add(e.load(gates, place), sums[4 * i + part]);
+          Value x = e.add(gate(i, columns[part]), sums[4 * i + part]);
           values[part] = part == Candidate ? emitTanh(e, x) : emitSigmoid(e, x);
-          e.store(values[part], activations, place);
         }
-        Value next = e.fma(values[Forget], e.load(memories, block.place(i, column)),
+        Value cell = e.fma(values[Forget], e.load(memories, block.place(i, column)),
                            e.mul(values[Input], values[Candidate]));
-        Value state = e.mul(values[Output], emitTanh(e, next));
-        e.store(next, memories, block.place(i, column));
-        e.store(state, states, e.addIndex(after, block.place(i, column)));
-        e.store(next, cells, block.entry(i, t, d, column));
-        e.store(state, hiddens, block.entry(i, t, d, column));
+        Value hidden = e.mul(values[Output], emitTanh(e, cell));
+        e.store(cell, memories, block.place(i, column));
+        e.store(hidden, states, e.addIndex(after, block.place(i, column)));
+        store(i, column, values, hidden, cell);
       }
     });
+  }
+
+private:
+  Emit &e;
+  LstmBlock &block;
+  int64_t size;
+  Buffer states, memories;
+};
+
+} // namespace
+
+FailureOr<int64_t> emitLstm(Emit &e, kernel::LstmOp op, const KernelArguments &arguments) {
+  const Buffer &gates = arguments.operands[0], &hidden = arguments.operands[1],
+               &cell = arguments.operands[2];
+  const Buffer &hiddens = arguments.results[0], &cells = arguments.results[1],
+               &activations = arguments.results[2];
+  LstmBlock block(e, op.getCells().getType(), arguments.operands[3]);
+  const int64_t d = block.width;
+  auto state = [&](const Buffer &tensor) {
+    return [&](int64_t i, Value column) { return e.load(tensor, block.entryOfState(i, column)); };
+  };
+  LstmForward forward(block);
+  forward.begin(state(hidden), state(cell));
+  e.loop(e.index(0), e.index(block.length), 1, [&](Value t) {
+    forward.position(
+        t, [&](int64_t i, Value column) { return e.load(gates, block.entry(i, t, 4 * d, column)); },
+        [&](int64_t i, Value column, ArrayRef<Value> values, Value h, Value c) {
+          for (Part part : parts)
+            e.store(values[part], activations,
+                    block.entry(i, t, 4 * d, e.addIndex(column, part * d)));
+          e.store(c, cells, block.entry(i, t, d, column));
+          e.store(h, hiddens, block.entry(i, t, d, column));
+        });
   });
+  return block.grid();
+}
+
+FailureOr<int64_t> emitLstmStep(Emit &e, kernel::LstmStepOp op, const KernelArguments &arguments) {
+  const Buffer &gates = arguments.operands[0], &hidden = arguments.operands[1],
+               &cell = arguments.operands[2];
+  const Buffer &hiddens = arguments.operands[4], &cells = arguments.operands[5];
+  const Buffer &nextHidden = arguments.results[0], &nextCell = arguments.results[1];
+  LstmBlock block(e, op.getCell().getType(), arguments.operands[3]);
+  const int64_t d = block.width, length = hiddens.shape[1];
+  Value position = e.load(arguments.operands[6], e.index(0));
+  // The row before the first position is an operand's.
+  Value isFirst = e.less(position, 1);
+  Value before = e.select(isFirst, position, e.sub(position, e.index(1)));
+  auto ofCache = [&](int64_t i, Value t, Value column) {
+    return e.at(e.addIndex(e.mulIndex(block.row(i), length), t), d, column);
+  };
+  auto state = [&](const Buffer &tensor, const Buffer &cache) {
+    return [&](int64_t i, Value column) {
+      return e.select(isFirst, e.load(tensor, block.entryOfState(i, column)),
+                      e.load(cache, ofCache(i, before, column)));
+    };
+  };
+  LstmForward forward(block);
+  forward.begin(state(hidden, hiddens), state(cell, cells));
+  forward.position(
+      e.index(0),
+      [&](int64_t i, Value column) { return e.load(gates, e.at(block.row(i), 4 * d, column)); },
+      [&](int64_t i, Value column, ArrayRef<Value>, Value h, Value c) {
+        for (auto [value, one, all] :
+             {std::tuple{h, &nextHidden, &hiddens}, {c, &nextCell, &cells}}) {
+          e.store(value, *one, block.entryOfState(i, column));
+          e.store(value, *all, ofCache(i, position, column));
+        }
+      });
   return block.grid();
 }
 

@@ -42,6 +42,7 @@ void AttentionStepOp::getEffects(Effects &) {}
 void AttentionGradientOp::getEffects(Effects &) {}
 void AttentionWeightsOp::getEffects(Effects &) {}
 void LstmOp::getEffects(Effects &) {}
+void LstmStepOp::getEffects(Effects &) {}
 void LstmGradientOp::getEffects(Effects &) {}
 void CrossEntropyOp::getEffects(Effects &) {}
 void CrossEntropyGradientOp::getEffects(Effects &) {}

@@ -97,10 +97,13 @@ int64_t AttentionWeightsOp::getFlops() {
 
 // Of an entry of a position: a sum for each part of the gates, three sigmoids and a tanh as
 // exponential, sum and quotient, then cell and hidden state.
-int64_t LstmOp::getFlops() {
-  return entriesOf(getGates().getType()) * 2 * widthOf(getCells().getType()) +
-         entriesOf(getCells().getType()) * 23;
+static int64_t lstmFlops(Type gates, Type cells) {
+  return entriesOf(gates) * 2 * widthOf(cells) + entriesOf(cells) * 23;
 }
+
+int64_t LstmOp::getFlops() { return lstmFlops(getGates().getType(), getCells().getType()); }
+
+int64_t LstmStepOp::getFlops() { return lstmFlops(getGates().getType(), getCell().getType()); }
 
 // tanh, what arrives, the cell's gradient, and that of each part.
 int64_t LstmGradientOp::getFlops() {

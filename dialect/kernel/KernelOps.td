@@ -211,6 +211,18 @@ def LstmOp : Kernel_Op<"lstm"> {
   let assemblyFormat = "$gates `,` $hidden `,` $cell `,` $weight attr-dict `:` functional-type(operands, results)";
 }
 
+def LstmStepOp : Kernel_Op<"lstm_step"> {
+  let summary = "one position of an LSTM layer, its hidden state and cell kept in place";
+  let description = [{
+    As `memformer.lstm_step`, with W packed as in `kernel.lstm`. The caches that come out are those that go in: the kernel writes a row of each, so that the results have no arguments of their own and nothing may read the operands after it.
+  }];
+  let arguments = (ins FloatTensor:$gates, FloatTensor:$hidden, FloatTensor:$cell, FloatTensor:$weight, FloatTensor:$hidden_cache, FloatTensor:$cell_cache, IntegerTensor:$position);
+  let results = (outs FloatTensor:$next_hidden, FloatTensor:$next_cell, FloatTensor:$next_hidden_cache, FloatTensor:$next_cell_cache);
+  let assemblyFormat = [{
+    $gates `,` $hidden `,` $cell `,` $weight `cache` `(` $hidden_cache `,` $cell_cache `)` `at` $position attr-dict `:` functional-type(operands, results)
+  }];
+}
+
 def LstmGradientOp : Kernel_Op<"lstm_gradient", [AttrSizedOperandSegments]> {
   let summary = "gradients of an LSTM layer";
   let description = [{As `memformer.lstm_gradient`, with W packed as the B of a product: `[P, 4d, w]`.}];

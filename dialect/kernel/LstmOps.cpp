@@ -34,6 +34,28 @@ LogicalResult LstmOp::verify() {
       succeeded(verifyShape(*this, "the activations", getActivations().getType(), shapeOf(gates))));
 }
 
+LogicalResult LstmStepOp::verify() {
+  Type cell = getCell().getType(), cache = getHiddenCache().getType();
+  if (failed(verifyLstm(*this, getGates().getType(), getNextCell().getType(), cell,
+                        getWeight().getType(), 1, 4)))
+    return failure();
+  ArrayRef<int64_t> row = shapeOf(cell);
+  if (shapeOf(cache).size() != 3)
+    return emitOpError("expected caches [B, L, d], but got ") << cache;
+  SmallVector<int64_t> rows = {row[0], shapeOf(cache)[1], row[2]};
+  for (auto [what, type, shape] : {std::tuple<StringRef, Type, ArrayRef<int64_t>>{
+                                       "the hidden state", getHidden().getType(), row},
+                                   {"the next hidden state", getNextHidden().getType(), row},
+                                   {"the hidden cache", cache, rows},
+                                   {"the cell cache", getCellCache().getType(), rows},
+                                   {"the next hidden cache", getNextHiddenCache().getType(), rows},
+                                   {"the next cell cache", getNextCellCache().getType(), rows},
+                                   {"the position", getPosition().getType(), {}}})
+    if (failed(verifyShape(*this, what, type, shape)))
+      return failure();
+  return success();
+}
+
 LogicalResult LstmGradientOp::verify() {
   Type cells = getCells().getType(), cell = getCell().getType();
   if (failed(

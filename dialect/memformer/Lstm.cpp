@@ -34,13 +34,14 @@ LogicalResult LstmOp::verify() {
                      "that of the gates");
 }
 
-int64_t LstmOp::getFlops() {
-  // Of an entry of a position: a sum for each part of the gates, three sigmoids and a tanh as
-  // exp, sum and quotient, then c and h.
-  int64_t entries = memformer::entries(getCells());
-  return linearFlops(rows(getGates()), columns(getCells()), columns(getGates()), false) +
-         entries * (4 + 4 * 3 + 3 + 4);
+// Of an entry of a position: a sum for each part of the gates, three sigmoids and a tanh as
+// exponential, sum and quotient, then c and h.
+static int64_t lstmFlops(Value gates, Value cell) {
+  return linearFlops(rows(gates), columns(cell), columns(gates), false) +
+         rows(gates) * columns(cell) * (4 + 4 * 3 + 3 + 4);
 }
+
+int64_t LstmOp::getFlops() { return lstmFlops(getGates(), getCell()); }
 
 SmallVector<Value> LstmOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
                                          ArrayRef<bool> needed) {
@@ -97,3 +98,22 @@ int64_t LstmGradientOp::getFlops() {
                      false) +
          entries * (3 + 2 + 6 + 4 * 4 + 2);
 }
+
+LogicalResult LstmStepOp::verify() {
+  if (failed(verifyShape(*this, "position", getPosition(), {}, "one number")) ||
+      failed(verifyLstm(*this, "gates", getGates(), getNextCell(), getCell(), getWeight())) ||
+      failed(verifyRank(*this, "hidden_cache", getHiddenCache(), 3, "[B, L, d]")))
+    return failure();
+  ArrayRef<int64_t> row = shapeOf(getCell());
+  SmallVector<int64_t> cache = {row[0], shapeOf(getHiddenCache())[1], row[2]};
+  StringRef ofRow = "[B, 1, d]", ofCache = "batch and width those of the cell";
+  return success(
+      succeeded(verifyShape(*this, "hidden", getHidden(), row, ofRow)) &&
+      succeeded(verifyShape(*this, "next_hidden", getNextHidden(), row, ofRow)) &&
+      succeeded(verifyShape(*this, "hidden_cache", getHiddenCache(), cache, ofCache)) &&
+      succeeded(verifyShape(*this, "cell_cache", getCellCache(), cache, ofCache)) &&
+      succeeded(verifyShape(*this, "next_hidden_cache", getNextHiddenCache(), cache, ofCache)) &&
+      succeeded(verifyShape(*this, "next_cell_cache", getNextCellCache(), cache, ofCache)));
+}
+
+int64_t LstmStepOp::getFlops() { return lstmFlops(getGates(), getCell()); }

@@ -46,4 +46,23 @@ def AttentionStepOp : StepOp<"attention_step"> {
   }];
 }
 
+def LstmStepOp : StepOp<"lstm_step"> {
+  let summary = "one position of an LSTM layer, with what it keeps of those before";
+  let description = [{
+    The position's part of `lstm`. `gates` `[B,1,4d]` are of the position, `hidden` and `cell` `[B,1,d]` h and c before the first, and the caches `[B,L,d]` hold h and c of the positions so far: the row before
+    the position is read, and the caches that come out hold h and c at it. The first two results are those rows. Entries of the caches beyond the position have no meaning.
+
+    ```mlir
+    %h, %c, %hs_1, %cs_1 = memformer.lstm_step %gates, %hidden, %cell, %weight cache(%hs, %cs) at %position
+      : (tensor<1x1x512xf32>, tensor<1x1x128xf32>, tensor<1x1x128xf32>, tensor<512x128xf32>, tensor<1x56x128xf32>, tensor<1x56x128xf32>, tensor<i32>)
+      -> (tensor<1x1x128xf32>, tensor<1x1x128xf32>, tensor<1x56x128xf32>, tensor<1x56x128xf32>)
+    ```
+  }];
+  let arguments = (ins FloatTensor:$gates, FloatTensor:$hidden, FloatTensor:$cell, FloatTensor:$weight, FloatTensor:$hidden_cache, FloatTensor:$cell_cache, IntegerTensor:$position);
+  let results = (outs FloatTensor:$next_hidden, FloatTensor:$next_cell, FloatTensor:$next_hidden_cache, FloatTensor:$next_cell_cache);
+  let assemblyFormat = [{
+    $gates `,` $hidden `,` $cell `,` $weight `cache` `(` $hidden_cache `,` $cell_cache `)` `at` $position attr-dict `:` functional-type(operands, results)
+  }];
+}
+
 #endif

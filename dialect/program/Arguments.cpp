@@ -33,11 +33,15 @@ static int64_t accumulatedEntries(Operation *op) {
 }
 
 OpOperand *operandInPlace(OpResult result) {
-  auto step = dyn_cast<kernel::AttentionStepOp>(result.getOwner());
-  if (!step || result == step.getResult())
-    return nullptr;
-  return result == step.getNextKeyCache() ? &step.getKeyCacheMutable()
-                                          : &step.getValueCacheMutable();
+  if (auto step = dyn_cast<kernel::AttentionStepOp>(result.getOwner()))
+    return result == step.getNextKeyCache()     ? &step.getKeyCacheMutable()
+           : result == step.getNextValueCache() ? &step.getValueCacheMutable()
+                                                : nullptr;
+  if (auto step = dyn_cast<kernel::LstmStepOp>(result.getOwner()))
+    return result == step.getNextHiddenCache() ? &step.getHiddenCacheMutable()
+           : result == step.getNextCellCache() ? &step.getCellCacheMutable()
+                                               : nullptr;
+  return nullptr;
 }
 
 SmallVector<KernelArgument> argumentsOf(Operation *kernel) {

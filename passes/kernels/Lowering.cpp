@@ -83,6 +83,7 @@ LogicalResult KernelLowering::lower(Operation *op) {
       .Case([&](AccumulateOp op) { return lowerAccumulate(op), success(); })
       .Case([&](LinearOp op) { return lowerLinear(op), success(); })
       .Case([&](LstmOp op) { return lowerLstm(op), success(); })
+      .Case([&](LstmStepOp op) { return lowerLstmStep(op), success(); })
       .Case([&](LstmGradientOp op) { return lowerLstmGradient(op), success(); })
       .Case([&](WeightGradientOp op) { return lowerWeightGradient(op), success(); })
       .Case([&](SumLeadingOp op) { return lowerSumLeading(op), success(); })

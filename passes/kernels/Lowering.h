@@ -55,6 +55,7 @@ private:
   /// The layer's recurrent weight in panels of its transpose, or of itself.
   mlir::Value packLstm(mlir::Value weight, bool transposed);
   void lowerLstm(LstmOp op);
+  void lowerLstmStep(LstmStepOp op);
   void lowerLstmGradient(LstmGradientOp op);
   void lowerWeightGradient(WeightGradientOp op);
   void lowerSumLeading(SumLeadingOp op);

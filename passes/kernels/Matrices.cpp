@@ -74,6 +74,14 @@ void KernelLowering::lowerLstm(LstmOp op) {
                   ->getResults());
 }
 
+void KernelLowering::lowerLstmStep(LstmStepOp op) {
+  Value weight = packLstm(op.getWeight(), /*transposed=*/true);
+  replace(op, kernel::LstmStepOp::create(builder, location, op->getResultTypes(), op.getGates(),
+                                         op.getHidden(), op.getCell(), weight, op.getHiddenCache(),
+                                         op.getCellCache(), op.getPosition())
+                  ->getResults());
+}
+
 void KernelLowering::lowerLstmGradient(LstmGradientOp op) {
   Value weight = packLstm(op.getWeight(), /*transposed=*/false);
   replace(op, kernel::LstmGradientOp::create(

@@ -86,8 +86,9 @@ private:
 FailureOr<SmallVector<func::FuncOp>> Planner::findFunctions() {
   // In the order in which tensors get their places.
   SmallVector<func::FuncOp> functions;
-  for (StringRef name : {function::prepare, function::forward, function::replay, function::evaluate,
-                         function::trace, function::begin, function::step, function::update})
+  for (StringRef name :
+       {function::prepare, function::forward, function::replay, function::evaluate, function::trace,
+        function::begin, function::step, function::end, function::update})
     if (auto function = module.lookupSymbol<func::FuncOp>(name)) {
       functions.push_back(function);
       byName[name] = function;
@@ -105,6 +106,8 @@ FailureOr<SmallVector<func::FuncOp>> Planner::findFunctions() {
     return module.emitError("expected @forward and @replay together");
   if (bool(get(function::begin)) != bool(get(function::step)))
     return module.emitError("expected @begin and @step together");
+  if (get(function::end) && !get(function::step))
+    return module.emitError("expected @step with @end");
   return functions;
 }
 
@@ -262,6 +265,11 @@ LogicalResult Planner::run() {
     begin(function::step);
     if (failed(plan(step, When::Always)))
       return failure();
+    if (func::FuncOp end = get(function::end)) {
+      begin(function::end);
+      if (failed(plan(end, When::Always)))
+        return failure();
+    }
   }
 
   builder.setInsertionPointToStart(module.getBody());

@@ -121,10 +121,11 @@ AddressAttr ProgramSpaces::find(func::FuncOp function, DictionaryAttr attributes
     return whole("optimizer", role == role::firstMoments ? 0 : parameters.bytes);
   if (role == role::scalar && name == name::optimizer)
     return whole("scalars", 0);
-  // The state that a segment leaves is the next slot's.
+  // The state that a segment leaves is the next slot's. A segment whose positions were steps is the
+  // only one of its loop.
   if (role == role::state)
     return states.at(context, states.find(name)->offset + (isArgument ? 0 : states.bytes),
-                     states.bytes);
+                     function.getName() == function::end ? 0 : states.bytes);
   if (role == role::saved)
     return saved.at(context, saved.find(name)->offset, saved.bytes);
   const NamedPlaces &places = role == role::input           ? inputs

@@ -51,6 +51,7 @@ inline constexpr llvm::StringLiteral evaluate = "evaluate";
 inline constexpr llvm::StringLiteral trace = "trace";
 inline constexpr llvm::StringLiteral begin = "begin";
 inline constexpr llvm::StringLiteral step = "step";
+inline constexpr llvm::StringLiteral end = "end";
 } // namespace function
 
 } // namespace memformer

@@ -71,11 +71,17 @@ Value RowBuilder::whole(Value value) {
         builder.clone(op, mapping);
     return mapping.lookup(value);
   }
-  std::string name = ("carried" + Twine(carried.size())).str();
-  carried.push_back({value, role::carried, name});
-  Value argument = addArgument(value.getType(), role::carried, name);
+  Value argument = addArgument(value.getType(), role::carried, carry(value).name);
   mapping.map(value, argument);
   return argument;
+}
+
+Port RowBuilder::carry(Value value) {
+  auto known = llvm::find_if(carried, [&](const Port &port) { return port.value == value; });
+  if (known != carried.end())
+    return *known;
+  carried.push_back({value, role::carried, ("carried" + Twine(carried.size())).str()});
+  return carried.back();
 }
 
 Value RowBuilder::rowOf(Operation *op, Value value, int64_t axis) {
@@ -165,6 +171,26 @@ LogicalResult RowBuilder::buildAttention(AttentionOp op) {
   return success();
 }
 
+void RowBuilder::buildLstm(LstmOp op) {
+  std::string number = std::to_string(keptWhole.size() / 2);
+  auto cache = [&](Value positions, const char *name) {
+    Port port{positions, role::cache, name + number};
+    keptWhole[positions] = port;
+    return addArgument(positions.getType(), role::cache, port.name);
+  };
+  Value hiddens = cache(op.getHiddens(), "hidden_cache"),
+        cells = cache(op.getCells(), "cell_cache");
+  Value hidden = whole(op.getHidden()), cell = whole(op.getCell()), weight = whole(op.getWeight());
+  auto step = LstmStepOp::create(
+      builder, op.getLoc(),
+      TypeRange{hidden.getType(), cell.getType(), hiddens.getType(), cells.getType()},
+      mapping.lookup(op.getGates()), hidden, cell, weight, hiddens, cells, position);
+  caches.push_back({step.getNextHiddenCache(), role::cache, "hidden_cache" + number});
+  caches.push_back({step.getNextCellCache(), role::cache, "cell_cache" + number});
+  mapping.map(op.getHiddens(), step.getNextHidden());
+  mapping.map(op.getCells(), step.getNextCell());
+}
+
 LogicalResult RowBuilder::buildRow(Operation *op) {
   if (auto dropout = dyn_cast<DropoutOp>(op)) {
     mapping.map(dropout.getResult(), mapping.lookup(dropout.getInput()));
@@ -174,6 +200,16 @@ LogicalResult RowBuilder::buildRow(Operation *op) {
     return buildElementwise(op);
   if (auto attention = dyn_cast<AttentionOp>(op))
     return buildAttention(attention);
+  if (auto lstm = dyn_cast<LstmOp>(op)) {
+    if (dependsOnStream(lstm.getHidden()) || dependsOnStream(lstm.getCell()) ||
+        dependsOnStream(lstm.getWeight()))
+      return refuse(op, "its state before the first position depends on positions");
+    if (llvm::any_of(lstm.getActivations().getUsers(),
+                     [&](Operation *user) { return segment.recomputed.contains(user); }))
+      return refuse(op, "another op reads its activations");
+    buildLstm(lstm);
+    return success();
+  }
 
   // Ops that work on each row of their first operand, and those that see the axis of positions as
   // one of many: the place of what may have positions, and the axes that stay what they are.

@@ -22,6 +22,14 @@ public:
   mlir::LogicalResult build(const Port &result);
 
   bool dependsOnStream(mlir::Value value) const { return dependent.contains(value); }
+  /// The cache that has all positions of a value of the segment once each has been a step; null for
+  /// values that no step keeps.
+  const Port *cacheOf(mlir::Value value) const {
+    auto found = keptWhole.find(value);
+    return found == keptWhole.end() ? nullptr : &found->second;
+  }
+  /// Makes a value of the segment one that is carried from its beginning; its port.
+  Port carry(mlir::Value value);
   /// Values of the segment that positions read: those of arguments and those that are computed.
   llvm::SmallVector<Port> carried;
 
@@ -36,6 +44,7 @@ private:
   mlir::LogicalResult buildRow(mlir::Operation *op);
   mlir::LogicalResult buildElementwise(mlir::Operation *op);
   mlir::LogicalResult buildAttention(AttentionOp op);
+  void buildLstm(LstmOp op);
   /// The same op with `operands`, its result being of one position.
   mlir::LogicalResult cloneRow(mlir::Operation *op, mlir::ValueRange operands);
   mlir::LogicalResult refuse(mlir::Operation *op, const llvm::Twine &why);
@@ -50,6 +59,8 @@ private:
   mlir::IRMapping mapping;
   /// Caches as they come out.
   llvm::SmallVector<Port> caches;
+  /// Of values of the segment: the cache that is all of it at last.
+  llvm::DenseMap<mlir::Value, Port> keptWhole;
 };
 
 } // namespace memformer

@@ -3,6 +3,7 @@
 #include "passes/Passes.h"
 #include "passes/schedule/Cut.h"
 #include "passes/schedule/Roles.h"
+#include "passes/stream/End.h"
 #include "passes/stream/Rows.h"
 #include "llvm/ADT/STLExtras.h"
 
@@ -51,7 +52,7 @@ LogicalResult StreamPass::check(RecurrenceOp recurrence) {
   if (recurrence.getReplay().empty())
     return recurrence.emitOpError("expected a replay region, but got none: run "
                                   "-memformer-differentiate first");
-  for (StringRef name : {function::begin, function::step})
+  for (StringRef name : {function::begin, function::step, function::end})
     if (Operation *taken = SymbolTable::lookupSymbolIn(getOperation(), name))
       return taken->emitOpError("has the name @") << name << ", which generation needs";
   return success();
@@ -72,19 +73,24 @@ LogicalResult StreamPass::stream(RecurrenceOp recurrence) {
   auto step =
       func::FuncOp::create(builder, location, function::step, builder.getFunctionType({}, {}));
   RowBuilder rows(step, segment, streamed.value);
-  for (const Port &state : segment.nextStates)
-    if (rows.dependsOnStream(state.value)) {
-      step.erase();
-      return recurrence.emitOpError("expected the next state '")
-             << state.name << "' not to depend on the streamed input '" << streamed.name
-             << "', of which all tokens but the first are to come";
-    }
   if (failed(rows.build(stepped))) {
     step.erase();
     return failure();
   }
 
-  SmallVector<Port> results(segment.nextStates), arguments(segment.states);
+  // What the segment leaves: where it depends on positions, when they are all known.
+  SmallVector<Port> results, atEnd, arguments(segment.states);
+  for (const Port &state : segment.nextStates)
+    (rows.dependsOnStream(state.value) ? atEnd : results).push_back(state);
+  if (!atEnd.empty()) {
+    builder.setInsertionPointAfter(step);
+    FailureOr<func::FuncOp> end = buildEnd(builder, location, segment, atEnd, rows);
+    if (failed(end)) {
+      step.erase();
+      return failure();
+    }
+    removeDropout(*end);
+  }
   results.append(rows.carried);
   llvm::copy_if(segment.inputs, std::back_inserter(arguments),
                 [&](const Port &input) { return input.value != streamed.value; });

@@ -63,7 +63,8 @@ Result<void> Generator::beginSegment() {
     rollout.inputs = {&input, 1};
   rollout.reset = reset.data();
   MEMFORMER_TRY(session->begin(rollout));
-  session->moveState(1, 0);
+  if (!session->endsSegments())
+    session->moveState(1, 0);
   fresh = false;
   begun = true;
   stepped = 0;
@@ -82,6 +83,11 @@ Result<void> Generator::feed(std::span<const int32_t> next) {
   for (int64_t row = 0; row < batch; ++row)
     current[size_t(row * length + known)] = next[size_t(row)];
   if (++known == length) {
+    if (session->endsSegments()) {
+      MEMFORMER_TRY(stepTo(length));
+      MEMFORMER_TRY(session->end());
+      session->moveState(1, 0);
+    }
     previous.swap(current);
     known = stepped = 0;
     begun = false;
@@ -89,17 +95,22 @@ Result<void> Generator::feed(std::span<const int32_t> next) {
   return {};
 }
 
-Result<std::span<const float>> Generator::logits() {
+Result<void> Generator::stepTo(int64_t count) {
   MEMFORMER_TRY(beginSegment());
-  for (; stepped <= known; ++stepped) {
+  for (; stepped < count; ++stepped) {
     for (int64_t row = 0; row < batch; ++row)
       column[size_t(row)] = stepped == 0 ? previous[size_t(row * length + length - 1)]
                                          : current[size_t(row * length + stepped - 1)];
     auto output = session->step(column, stepped);
     if (!output)
-      return output;
+      return std::unexpected(output.error());
     last = *output;
   }
+  return {};
+}
+
+Result<std::span<const float>> Generator::logits() {
+  MEMFORMER_TRY(stepTo(known + 1));
   return last;
 }
 

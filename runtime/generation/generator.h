@@ -32,6 +32,8 @@ public:
 private:
   Generator(Session &session, int32_t bos) : session(&session), bos(bos) {}
   Result<void> beginSegment();
+  /// Computes the positions before `count` that are not yet.
+  Result<void> stepTo(int64_t count);
 
   Session *session;
   int32_t bos;

@@ -382,6 +382,13 @@ def lstm():
             text += f" cells({{{int(with_hiddens)}}})" if with_cells else ""
             text += " " + ", ".join(f"{{{len(operands) + place}}}" for place in range(4))
             f.case(text, operands + [activations, cs, cell, weight], [np.stack(slopes, axis=1), dh[:, None], dc[:, None]], kinds=("f64",))
+        for position in range(length):
+            # What lies in the caches from the position on has no meaning.
+            before = [np.where(np.arange(length)[:, None] < position, values, 9.0) for values in (hs, cs)]
+            after = [np.where(np.arange(length)[:, None] <= position, values, 9.0) for values in (hs, cs)]
+            row = slice(position, position + 1)
+            f.case("lstm_step {0}, {1}, {2}, {3} cache({4}, {5}) at {6}", [gates[:, row], hidden, cell, weight] + before + [np.array(position, dtype=np.int32)],
+                   [hs[:, row], cs[:, row]] + after, kinds=("f64",))
     f.write()
 
 

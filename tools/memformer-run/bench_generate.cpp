@@ -117,7 +117,8 @@ Result<int> benchGeneration(ModelRequest request, unsigned threads, int64_t segm
       {"gigabytes_per_second", double(bytes) / token * 1e-9},
       {"flops",
        {{"begin", manifest.flops(Function::Begin, 1)},
-        {"step", manifest.flops(Function::Step, 1)}}},
+        {"step", manifest.flops(Function::Step, 1)},
+        {"end", manifest.flops(Function::End, 1)}}},
       {"compile_seconds", model->compileSeconds},
       {"cached", model->cached},
       {"memory", memoryJson(manifest, 1)}};

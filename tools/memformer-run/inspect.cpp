@@ -82,7 +82,8 @@ nlohmann::ordered_json describe(const Artifact &artifact, int64_t segments) {
               {"outputs", tensorsJson(manifest.stream->outputs)},
               {"flops",
                {{"begin", manifest.flops(Function::Begin, 1)},
-                {"step", manifest.flops(Function::Step, 1)}}}};
+                {"step", manifest.flops(Function::Step, 1)},
+                {"end", manifest.flops(Function::End, 1)}}}};
   nlohmann::ordered_json json = {{"name", manifest.name},
                                  {"producer", manifest.producer},
                                  {"schedule", manifest.schedule},

@@ -25,6 +25,14 @@ public:
                                           indices({0, position, part * width}),
                                           indices({batch, 1, width}), indices({1, 1, 1}));
   }
+  /// Columns of a part: `[B, 4d]` → `[B, d]`.
+  Value takePart(Value value, int64_t part, int64_t width) {
+    int64_t batch = shapeOf(value)[0];
+    auto type = RankedTensorType::get({batch, width}, t.elementType());
+    return tensor::ExtractSliceOp::create(builder, location, type, value,
+                                          indices({0, part * width}), indices({batch, width}),
+                                          indices({1, 1}));
+  }
   Value put(Value value, Value into, int64_t position, int64_t part) {
     int64_t batch = shapeOf(value)[0], width = shapeOf(value)[1];
     return tensor::InsertSliceOp::create(builder, location, value, into,
@@ -67,36 +75,81 @@ static Value hyperbolicTangent(Scalars &s, Value x) {
   return s.subtract(twice, s.constant(1));
 }
 
+namespace {
+
+/// What a position computes, `[B, d]` each.
+struct Position {
+  Value parts[4]; // i, f, g, o
+  Value hidden, cell;
+};
+
+} // namespace
+
+// From the sums of a position `[B, 1, 4d]` that its inputs contribute, and h and c before it.
+static Position buildPosition(Positions &p, Value gates, Value hidden, Value cell, Value weight) {
+  int64_t width = columns(cell);
+  Value sums = p.map({gates, p.t.sumOfProducts("bk,nk->bn", hidden, weight)},
+                     [](Scalars &s, ValueRange v) { return s.add(v[0], v[1]); });
+  Position position;
+  for (int64_t part = 0; part < 4; ++part)
+    position.parts[part] = p.map(p.takePart(sums, part, width), [&](Scalars &s, ValueRange v) {
+      return part == 2 ? hyperbolicTangent(s, v[0]) : sigmoid(s, v[0]);
+    });
+  auto &[input, forget, candidate, output] = position.parts;
+  position.cell = p.map({forget, cell, input, candidate}, [](Scalars &s, ValueRange v) {
+    return s.add(s.multiply(v[0], v[1]), s.multiply(v[2], v[3]));
+  });
+  position.hidden = p.map({output, position.cell}, [](Scalars &s, ValueRange v) {
+    return s.multiply(v[0], hyperbolicTangent(s, v[1]));
+  });
+  return position;
+}
+
 SmallVector<Value> LstmOp::buildReference(OpBuilder &builder) {
   Positions p(builder, getLoc(), getGates());
   int64_t length = shapeOf(getGates())[1], width = columns(getCell());
   Value hidden = p.take(getHidden(), 0, 0, width), cell = p.take(getCell(), 0, 0, width);
   Value hiddens = p.empty(getHiddens()), cells = p.empty(getCells()),
         activations = p.empty(getActivations());
-  for (int64_t position = 0; position < length; ++position) {
-    Value sums = p.map({p.take(getGates(), position, 0, 4 * width),
-                        p.t.sumOfProducts("bk,nk->bn", hidden, getWeight())},
-                       [](Scalars &s, ValueRange v) { return s.add(v[0], v[1]); });
-    activations = p.put(sums, activations, position, 0);
-    SmallVector<Value> parts;
-    for (int64_t part = 0; part < 4; ++part) {
-      parts.push_back(
-          p.map(p.take(activations, position, part, width), [&](Scalars &s, ValueRange v) {
-            return part == 2 ? hyperbolicTangent(s, v[0]) : sigmoid(s, v[0]);
-          }));
-    }
+  for (int64_t t = 0; t < length; ++t) {
+    Position position =
+        buildPosition(p, p.take(getGates(), t, 0, 4 * width), hidden, cell, getWeight());
+    hidden = position.hidden;
+    cell = position.cell;
     for (int64_t part = 0; part < 4; ++part)
-      activations = p.put(parts[part], activations, position, part);
-    cell = p.map({parts[1], cell, parts[0], parts[2]}, [](Scalars &s, ValueRange v) {
-      return s.add(s.multiply(v[0], v[1]), s.multiply(v[2], v[3]));
-    });
-    hidden = p.map({parts[3], cell}, [](Scalars &s, ValueRange v) {
-      return s.multiply(v[0], hyperbolicTangent(s, v[1]));
-    });
-    hiddens = p.put(hidden, hiddens, position, 0);
-    cells = p.put(cell, cells, position, 0);
+      activations = p.put(position.parts[part], activations, t, part);
+    hiddens = p.put(hidden, hiddens, t, 0);
+    cells = p.put(cell, cells, t, 0);
   }
   return {hiddens, cells, activations};
+}
+
+SmallVector<Value> LstmStepOp::buildReference(OpBuilder &builder) {
+  Positions p(builder, getLoc(), getGates());
+  int64_t width = columns(getCell());
+  Value position = tensor::ExtractOp::create(builder, getLoc(), getPosition(), ValueRange{});
+  // The row before the position, of the first the operand.
+  auto before = [&](Value first, Value cache) {
+    Value rows = p.t.map("bkn->bkn", cache, [&](Scalars &s, ValueRange v) {
+      Value next = arith::AddIOp::create(s.builder, s.location, s.place32(1), s.constant32(1));
+      return s.select(s.equal(next, position), v[0], s.constant(0));
+    });
+    return p.t.map("bn,bn->bn", {p.take(first, 0, 0, width), p.t.sum("bkn->bn", rows)},
+                   [&](Scalars &s, ValueRange v) {
+                     return s.select(s.equal(position, s.constant32(0)), v[0], v[1]);
+                   });
+  };
+  Position now =
+      buildPosition(p, p.take(getGates(), 0, 0, 4 * width), before(getHidden(), getHiddenCache()),
+                    before(getCell(), getCellCache()), getWeight());
+  auto insert = [&](Value cache, Value row) {
+    return p.t.map("bkn,bn->bkn", {cache, row}, [&](Scalars &s, ValueRange v) {
+      return s.select(s.equal(s.place32(1), position), v[1], v[0]);
+    });
+  };
+  auto expand = [&](Value value) { return p.put(value, p.empty(getCell()), 0, 0); };
+  return {expand(now.hidden), expand(now.cell), insert(getHiddenCache(), now.hidden),
+          insert(getCellCache(), now.cell)};
 }
 
 SmallVector<Value> LstmGradientOp::buildReference(OpBuilder &builder) {

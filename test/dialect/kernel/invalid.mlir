@@ -116,6 +116,14 @@ func.func @lstm(%g: tensor<2x5x12xf32>, %h: tensor<2x1x3xf32>, %w: tensor<1x12x1
 
 // -----
 
+func.func @lstm_step(%g: tensor<2x1x12xf32>, %h: tensor<2x1x3xf32>, %w: tensor<1x3x16xf32>, %k: tensor<2x5x3xf32>, %c: tensor<2x4x3xf32>, %p: tensor<i32>) -> tensor<2x1x3xf32> {
+  // expected-error @below {{expected the cell cache to have the shape [2, 5, 3], but got [2, 4, 3]}}
+  %n, %m, %ns, %ms = kernel.lstm_step %g, %h, %h, %w cache(%k, %c) at %p : (tensor<2x1x12xf32>, tensor<2x1x3xf32>, tensor<2x1x3xf32>, tensor<1x3x16xf32>, tensor<2x5x3xf32>, tensor<2x4x3xf32>, tensor<i32>) -> (tensor<2x1x3xf32>, tensor<2x1x3xf32>, tensor<2x5x3xf32>, tensor<2x4x3xf32>)
+  return %n : tensor<2x1x3xf32>
+}
+
+// -----
+
 func.func @lstm(%a: tensor<2x5x12xf32>, %c: tensor<2x5x3xf32>, %h: tensor<2x1x3xf32>, %w: tensor<12x3xf32>) -> tensor<2x5x12xf32> {
   // expected-error @below {{expected a packed weight [P, K, w], but got 'tensor<12x3xf32>'}}
   %x:3 = kernel.lstm_gradient hiddens(%c) %a, %c, %h, %w : (tensor<2x5x3xf32>, tensor<2x5x12xf32>, tensor<2x5x3xf32>, tensor<2x1x3xf32>, tensor<12x3xf32>) -> (tensor<2x5x12xf32>, tensor<2x1x3xf32>, tensor<2x1x3xf32>)

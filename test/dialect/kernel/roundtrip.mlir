@@ -104,9 +104,12 @@ func.func @attention(%q: tensor<2x3x4xf32>, %k: tensor<2x5x4xf32>, %b: tensor<3x
 
 <<<<<<< HEAD
 // CHECK-LABEL: func.func @lstm
-func.func @lstm(%g: tensor<2x5x12xf32>, %h: tensor<2x1x3xf32>, %w: tensor<1x3x16xf32>, %u: tensor<1x12x16xf32>) -> tensor<2x5x12xf32> {
+func.func @lstm(%g: tensor<2x5x12xf32>, %f: tensor<2x1x12xf32>, %p: tensor<i32>, %h: tensor<2x1x3xf32>, %w: tensor<1x3x16xf32>, %u: tensor<1x12x16xf32>) -> tensor<2x5x12xf32> {
   // CHECK: kernel.lstm %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} :
   %hs, %cs, %a = kernel.lstm %g, %h, %h, %w : (tensor<2x5x12xf32>, tensor<2x1x3xf32>, tensor<2x1x3xf32>, tensor<1x3x16xf32>) -> (tensor<2x5x3xf32>, tensor<2x5x3xf32>, tensor<2x5x12xf32>)
+  // CHECK: kernel.lstm_step %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} cache(%{{.*}}, %{{.*}}) at %{{.*}} :
+  %n, %m, %ns, %ms = kernel.lstm_step %f, %h, %h, %w cache(%hs, %cs) at %p
+    : (tensor<2x1x12xf32>, tensor<2x1x3xf32>, tensor<2x1x3xf32>, tensor<1x3x16xf32>, tensor<2x5x3xf32>, tensor<2x5x3xf32>, tensor<i32>) -> (tensor<2x1x3xf32>, tensor<2x1x3xf32>, tensor<2x5x3xf32>, tensor<2x5x3xf32>)
   // CHECK: kernel.lstm_gradient hiddens(%{{.*}}) cells(%{{.*}}) %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} :
   %x:3 = kernel.lstm_gradient hiddens(%hs) cells(%cs) %a, %cs, %h, %u
     : (tensor<2x5x3xf32>, tensor<2x5x3xf32>, tensor<2x5x12xf32>, tensor<2x5x3xf32>, tensor<2x1x3xf32>, tensor<1x12x16xf32>) -> (tensor<2x5x12xf32>, tensor<2x1x3xf32>, tensor<2x1x3xf32>)

@@ -177,12 +177,15 @@ func.func @attention(%q: tensor<2x5x6xf32>, %k: tensor<2x7x6xf32>, %key: tensor<
 }
 
 // CHECK-LABEL: func.func @lstm
-func.func @lstm(%g: tensor<2x5x12xf32>, %h: tensor<2x1x3xf32>, %w: tensor<12x3xf32>, %d: tensor<2x5x3xf32>) {
+func.func @lstm(%g: tensor<2x5x12xf32>, %f: tensor<2x1x12xf32>, %p: tensor<i32>, %h: tensor<2x1x3xf32>, %w: tensor<12x3xf32>, %d: tensor<2x5x3xf32>) {
   // CHECK: memformer.lstm %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : (tensor<2x5x12xf32>, tensor<2x1x3xf32>, tensor<2x1x3xf32>, tensor<12x3xf32>) -> (tensor<2x5x3xf32>, tensor<2x5x3xf32>, tensor<2x5x12xf32>)
   %hs, %cs, %a = memformer.lstm %g, %h, %h, %w : (tensor<2x5x12xf32>, tensor<2x1x3xf32>, tensor<2x1x3xf32>, tensor<12x3xf32>) -> (tensor<2x5x3xf32>, tensor<2x5x3xf32>, tensor<2x5x12xf32>)
   // CHECK: memformer.lstm_gradient hiddens(%{{.*}}) cells(%{{.*}}) %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} :
   %x:3 = memformer.lstm_gradient hiddens(%d) cells(%d) %a, %cs, %h, %w
     : (tensor<2x5x3xf32>, tensor<2x5x3xf32>, tensor<2x5x12xf32>, tensor<2x5x3xf32>, tensor<2x1x3xf32>, tensor<12x3xf32>) -> (tensor<2x5x12xf32>, tensor<2x1x3xf32>, tensor<2x1x3xf32>)
+  // CHECK: memformer.lstm_step %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} cache(%{{.*}}, %{{.*}}) at %{{.*}} :
+  %n, %m, %ns, %ms = memformer.lstm_step %f, %h, %h, %w cache(%hs, %cs) at %p
+    : (tensor<2x1x12xf32>, tensor<2x1x3xf32>, tensor<2x1x3xf32>, tensor<12x3xf32>, tensor<2x5x3xf32>, tensor<2x5x3xf32>, tensor<i32>) -> (tensor<2x1x3xf32>, tensor<2x1x3xf32>, tensor<2x5x3xf32>, tensor<2x5x3xf32>)
   // CHECK: memformer.lstm_gradient cells(%{{.*}}) %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} :
   %y:3 = memformer.lstm_gradient cells(%d) %a, %cs, %h, %w
     : (tensor<2x5x3xf32>, tensor<2x5x12xf32>, tensor<2x5x3xf32>, tensor<2x1x3xf32>, tensor<12x3xf32>) -> (tensor<2x5x12xf32>, tensor<2x1x3xf32>, tensor<2x1x3xf32>)

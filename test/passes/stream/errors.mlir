@@ -91,7 +91,7 @@ memformer.recurrence @model states [] inputs ["x"] outputs ["y"] streamed "x" to
 // -----
 
 memformer.param @m : tensor<2x5x6xf32> = <normal, 0.5>
-// expected-error@+1 {{expected the next state 'm' not to depend on the streamed input 'x', of which all tokens but the first are to come}}
+// expected-error@+1 {{expected the next state to depend on the streamed input through what its positions keep, but it reads the input itself}}
 memformer.recurrence @model states ["m"] inputs ["x"] outputs ["y"] streamed "x" to "y" initial {
   %m = memformer.load_param @m : tensor<2x5x6xf32>
   memformer.yield state(%m : tensor<2x5x6xf32>)
