@@ -15,8 +15,8 @@
 // CHECK-NOT: memformer.slice
 
 // CHECK-LABEL: func.func @end(
-// CHECK-DAG: %[[HIDDEN:.*]]: tensor<2x5x3xf32> {memformer.name = "hidden_cache0", memformer.role = "cache"}
-// CHECK-DAG: %[[CELL:.*]]: tensor<2x5x3xf32> {memformer.name = "cell_cache0", memformer.role = "cache"}
+// CHECK-DAG: %[[HIDDEN:arg[0-9]+]]: tensor<2x5x3xf32> {memformer.name = "hidden_cache0", memformer.role = "cache"}
+// CHECK-DAG: %[[CELL:arg[0-9]+]]: tensor<2x5x3xf32> {memformer.name = "cell_cache0", memformer.role = "cache"}
 // CHECK-DAG: {memformer.name = "h", memformer.role = "state"}
 // CHECK-DAG: memformer.slice %[[HIDDEN]] axis 1 offset 4
 // CHECK-DAG: memformer.slice %[[CELL]] axis 1 offset 4
