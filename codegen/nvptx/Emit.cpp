@@ -25,7 +25,7 @@ Value Emit::special(StringRef name) {
   return call(("llvm.nvvm.read.ptx.sreg." + name).str(), b.getI32Type(), {});
 }
 
-Value Emit::thread() { return special("tid.x"); }
+Value Emit::thread() { return place.thread ? place.thread : special("tid.x"); }
 Value Emit::block() { return place.block ? place.block : special("ctaid.x"); }
 Value Emit::lane() { return remIndex(thread(), warp); }
 Value Emit::inBatch(Value number, int64_t ofPart) {

@@ -43,6 +43,8 @@ public:
     int64_t threads = 0;
     /// One block runs the kernel's blocks one after the other.
     bool isLoop = false;
+    /// The thread's number; null: as the hardware has it.
+    mlir::Value thread = {};
   };
   void setPlace(const Place &to) { place = to; }
   bool isLoop() const { return place.isLoop; }

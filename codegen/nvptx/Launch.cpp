@@ -45,6 +45,7 @@ private:
   LogicalResult emitSideBySide();
   LogicalResult emitMember(const Member &member, ValueRange arguments, Emit::Place place);
   void emitWithThreads(const Member &member, llvm::function_ref<void()> body);
+  Value ownThread();
 
   OpBuilder &b;
   Location loc;
@@ -136,6 +137,17 @@ void LaunchEmitter::emitWithThreads(const Member &member, llvm::function_ref<voi
     e.ifThen(e.less(e.thread(), member.threads), body);
 }
 
+// The thread's number as nobody else has it: what a member computes from it is not kept in
+// registers for the members after it.
+Value LaunchEmitter::ownThread() {
+  return LLVM::InlineAsmOp::create(b, loc, b.getI32Type(), ValueRange(),
+                                   /*asm_string=*/"mov.u32 $0, %tid.x;", /*constraints=*/"=r",
+                                   /*has_side_effects=*/true, /*is_align_stack=*/false,
+                                   LLVM::TailCallKind::None, LLVM::AsmDialectAttr(),
+                                   /*operand_attrs=*/ArrayAttr())
+      .getResult(0);
+}
+
 // A barrier stands where a member reads what another has written since the last one, or needs its
 // shared memory.
 LogicalResult LaunchEmitter::emitChain() {
@@ -166,7 +178,7 @@ LogicalResult LaunchEmitter::emitChain() {
     }
     emitWithThreads(member, [&] {
       auto body = [&](Value block) {
-        supported &= succeeded(emitMember(member, arguments, {block, part, 0, true}));
+        supported &= succeeded(emitMember(member, arguments, {block, part, 0, true, ownThread()}));
       };
       if (member.grid == 1)
         return body(e.index(0));
