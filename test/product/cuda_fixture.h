@@ -16,8 +16,8 @@ namespace memformer::test {
 inline constexpr double tolerance = 1e-4; // of the largest absolute entry, for products of f32
 
 /// What is allowed of products whose factors are rounded, relative to the largest entry of a
-/// tensor: docs/emulator.md derives it. `roundoff` is that of a product of two factors, 2⁻⁸ of bf16
-/// and 2⁻¹¹ of tf32.
+/// tensor: docs/emulator.md derives it. `roundoff` is that of a factor, 2⁻⁸ of bf16 and 2⁻¹¹ of
+/// tf32.
 inline double precisionBound(double roundoff) {
   constexpr double products = 64; // in a row
   return 4 * std::sqrt(products) * roundoff;

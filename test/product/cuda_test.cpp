@@ -283,6 +283,20 @@ TEST_F(Cuda, GeneratesAsTheHostDoes) {
   EXPECT_EQ(generate("cuda:0"), generate("cpu"));
 }
 
+// Across the end of a segment, where the state is what the positions have left.
+TEST_F(Cuda, GeneratesFromAnLstmAsTheHostDoes) {
+  const auto path = std::filesystem::path(MEMFORMER_CASES) / "lstm";
+  const std::string prompt = write("prompt", "1 2 3 4 5 6 7 8 9 10 11");
+  auto generate = [&](const char *device) {
+    Outcome outcome = run({"memformer-run", "generate", path / "model.toml", "--weights",
+                           path / "weights.safetensors", "--prompt-tokens", prompt, "--tokens",
+                           "12", "--temperature", "0", "--device", device});
+    EXPECT_EQ(outcome.status, 0) << outcome.output;
+    return outcome.output;
+  };
+  EXPECT_EQ(generate("cuda:0"), generate("cpu"));
+}
+
 TEST_F(Cuda, BenchesAndInspects) {
   const std::string model = recall;
   Outcome bench = run({"memformer-run", "bench", model, "--device", "cuda:0", "--segments", "2",
