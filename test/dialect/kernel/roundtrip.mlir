@@ -102,7 +102,6 @@ func.func @attention(%q: tensor<2x3x4xf32>, %k: tensor<2x5x4xf32>, %b: tensor<3x
   return %w : tensor<2x2x3x6xf32>
 }
 
-<<<<<<< HEAD
 // CHECK-LABEL: func.func @lstm
 func.func @lstm(%g: tensor<2x5x12xf32>, %f: tensor<2x1x12xf32>, %p: tensor<i32>, %h: tensor<2x1x3xf32>, %w: tensor<1x3x16xf32>, %u: tensor<1x12x16xf32>) -> tensor<2x5x12xf32> {
   // CHECK: kernel.lstm %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} :
@@ -114,7 +113,8 @@ func.func @lstm(%g: tensor<2x5x12xf32>, %f: tensor<2x1x12xf32>, %p: tensor<i32>,
   %x:3 = kernel.lstm_gradient hiddens(%hs) cells(%cs) %a, %cs, %h, %u
     : (tensor<2x5x3xf32>, tensor<2x5x3xf32>, tensor<2x5x12xf32>, tensor<2x5x3xf32>, tensor<2x1x3xf32>, tensor<1x12x16xf32>) -> (tensor<2x5x12xf32>, tensor<2x1x3xf32>, tensor<2x1x3xf32>)
   return %x#0 : tensor<2x5x12xf32>
-=======
+}
+
 // CHECK-LABEL: func.func @narrow_attention
 func.func @narrow_attention(%g: tensor<2x3x4xbf16>, %q: tensor<2x3x4xbf16>, %k: tensor<2x5x4xf32>) -> (tensor<2x3x4xbf16>, tensor<2x2x3x5xf32>) {
   // CHECK: kernel.attention %{{.*}}, %{{.*}}, %{{.*}} heads 2 scale 5.000000e-01 causal operands bf16 : (tensor<2x3x4xbf16>, tensor<2x5x4xf32>, tensor<2x5x4xf32>) -> (tensor<2x3x4xf32>, tensor<2x2x3xf32>)
@@ -125,7 +125,6 @@ func.func @narrow_attention(%g: tensor<2x3x4xbf16>, %q: tensor<2x3x4xbf16>, %k: 
   // CHECK: kernel.attention_weights %{{.*}}, %{{.*}}, %{{.*}} heads 2 scale 5.000000e-01 causal operands bf16 : (tensor<2x3x4xbf16>,
   %w = kernel.attention_weights %q, %k, %l heads 2 scale 0.5 causal operands bf16 : (tensor<2x3x4xbf16>, tensor<2x5x4xf32>, tensor<2x2x3xf32>) -> tensor<2x2x3x5xf32>
   return %dq, %w : tensor<2x3x4xbf16>, tensor<2x2x3x5xf32>
->>>>>>> 8713bf7 (wip)
 }
 
 // CHECK-LABEL: func.func @step

@@ -1,10 +1,7 @@
 // RUN: memformer-opt %s -memformer-to-kernels=panel-width=16 | FileCheck %s
-<<<<<<< HEAD
 // RUN: sed s/bf16/tf32/ %s | memformer-opt -memformer-to-kernels='panel-width=16 round-tf32' | FileCheck %s --check-prefix=TF32 --implicit-check-not=bf16
 // RUN: sed s/bf16/tf32/ %s | memformer-opt -memformer-to-kernels=panel-width=16 | FileCheck %s --check-prefix=F32 --implicit-check-not='operands tf32'
-=======
 // RUN: memformer-opt %s "-memformer-to-kernels=panel-width=16 round-attention" | FileCheck %s --check-prefixes=CHECK,ROUND
->>>>>>> 8713bf7 (wip)
 
 // Products round what they multiply, and the gradient of a bias what it adds; other sums do not.
 module attributes {memformer.precision = bf16} {
