@@ -180,7 +180,7 @@ TEST_P(CudaTraceOfBF16, IsWithinItsPrecision) {
 
 INSTANTIATE_TEST_SUITE_P(Cases, CudaTraceOfBF16,
                          testing::Values("base", "projected-post-norm", "no-memory", "head-one",
-                                         "tiny"),
+                                         "many-slots", "tiny", "transformer-post-norm", "lstm"),
                          testName);
 
 TEST_F(Cuda, TrainsInBF16AsTheHostDoes) {
@@ -199,6 +199,13 @@ TEST_F(Cuda, TrainsInBF16AsTheHostDoes) {
     worst = std::max(worst, std::abs(found[step] - host[step]) / host[step]);
   }
   fmt::print("losses differ by {:.1e} of {:.1e} that is allowed\n", worst, precisionBound(0x1p-8));
+  for (const char *schedule : {"checkpoint", "bptt"}) {
+    Outcome outcome =
+        run({"memformer-run", "train", model, "--out", folder.path() / schedule, "--set",
+             "model.precision=bf16", "--device", "cuda:0", "--schedule", schedule});
+    ASSERT_EQ(outcome.status, 0) << outcome.output;
+    EXPECT_EQ(losses(folder.path() / schedule), found) << schedule;
+  }
 }
 
 TEST_F(Cuda, TrainsAsTheHostDoes) {
