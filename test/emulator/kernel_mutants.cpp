@@ -36,8 +36,9 @@ cl::opt<std::string> only("only", cl::desc("kernels whose symbol or form has thi
 cl::opt<unsigned> seeds("seeds", cl::init(6), cl::desc("sets of numbers that a kernel is given"));
 cl::opt<std::string> kinds("kinds", cl::init("all"),
                            cl::desc("faults to try: order (barriers, waits), numbers, or all"));
-cl::opt<unsigned> blocks("blocks", cl::init(24),
-                         cl::desc("blocks of a kernel that run, the first ones"));
+cl::opt<unsigned>
+    blocks("blocks", cl::init(24),
+           cl::desc("blocks of a kernel with shared memory that run, the first ones"));
 cl::opt<bool> every("every", cl::desc("every kernel, not one of each form"));
 cl::opt<bool> quiet("quiet", cl::desc("list faults that are not found alone"));
 
@@ -162,7 +163,9 @@ Counts tryKernel(const Job &job, const nvptx::GpuTarget &target, llvm::raw_ostre
   image.ptx = compiled->code;
   image.symbol = compiled->symbol;
   image.architecture = unsigned(std::atoi(target.architecture.data() + 3));
-  image.grid = std::min(unsigned(compiled->grid), unsigned(blocks));
+  // Blocks without shared memory cost little, and may differ in which arguments they read.
+  image.grid = compiled->sharedBytes == 0 ? unsigned(compiled->grid)
+                                          : std::min(unsigned(compiled->grid), unsigned(blocks));
   image.threads = unsigned(compiled->threads);
   image.sharedBytes = unsigned(compiled->sharedBytes);
   DialectRegistry registry;
