@@ -39,6 +39,30 @@ Value Head::load(Emit &e, Value row, Value column, bool rounds) const {
 
 static int64_t roundUp(int64_t x, int64_t to) { return (x + to - 1) / to * to; }
 
+void GradientHeads::takeHeads(Emit &e, const AttentionShape &shape, kernel::AttentionGradientOp op,
+                              const KernelArguments &arguments, Value batch, Value head) {
+  const Buffer *next = arguments.operands.begin();
+  auto take = [&](int64_t length) { return Head(e, shape, *next++, length, batch, head); };
+  gradient = take(shape.queries);
+  query = take(shape.queries);
+  key = take(shape.keys);
+  value = take(shape.keys);
+  result = take(shape.queries);
+  ++next; // lse
+  if (op.getSelfKey()) {
+    selfKey = take(shape.queries);
+    selfValue = take(shape.queries);
+  }
+  next = arguments.results.begin();
+  queryGradient = take(shape.queries);
+  keyGradient = take(shape.keys);
+  valueGradient = take(shape.keys);
+  if (op.getSelfKey()) {
+    selfKeyGradient = take(shape.queries);
+    selfValueGradient = take(shape.queries);
+  }
+}
+
 AttentionPlan::AttentionPlan(const GpuTarget &target, const AttentionShape &shape,
                              int64_t tilesOfQueries, int64_t tilesOfKeys, int64_t squares) {
   // The widest tiles that leave room, the fewest chunks before that.

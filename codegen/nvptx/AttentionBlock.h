@@ -36,6 +36,16 @@ struct Head {
   mlir::Value load(Emit &e, mlir::Value row, mlir::Value column, bool rounds) const;
 };
 
+/// One head of each tensor of an attention's gradient; `self…` where there is a self column.
+struct GradientHeads {
+  Head gradient, query, key, value, result, selfKey, selfValue;
+  Head queryGradient, keyGradient, valueGradient, selfKeyGradient, selfValueGradient;
+
+protected:
+  void takeHeads(Emit &e, const AttentionShape &shape, kernel::AttentionGradientOp op,
+                 const KernelArguments &arguments, mlir::Value batch, mlir::Value head);
+};
+
 /// How a head is worked on: blocks of queries and of keys, and columns in chunks, one where a
 /// head's rows fit into shared memory.
 struct AttentionPlan {

@@ -15,7 +15,7 @@ namespace {
 
 /// Blocks of keys sum the gradients of keys and values over all queries, blocks of queries those of
 /// queries over all keys, each in one order. A head with one block of each has both in one.
-class GradientEmitter {
+class GradientEmitter : GradientHeads {
 public:
   GradientEmitter(Emit &e, kernel::AttentionGradientOp op, const KernelArguments &arguments);
 
@@ -58,8 +58,6 @@ private:
   bool rounds; // what is multiplied, to bf16
 
   Value pair;
-  Head gradient, query, key, value, result, selfKey, selfValue;
-  Head queryGradient, keyGradient, valueGradient, selfKeyGradient, selfValueGradient;
   /// In shared memory: tiles [rows, chunk]; the probabilities after dropout and the scores'
   /// gradients times the scale [queries, keys]; of each query −lse in powers of two, g·o, and the
   /// gradient of its own score.
@@ -103,26 +101,7 @@ int64_t GradientEmitter::emit() {
   Value which = e.remIndex(e.block(), blocks);
   Value batch = e.divIndex(pair, shape.heads), head = e.remIndex(pair, shape.heads);
 
-  const Buffer *next = arguments.operands.begin();
-  auto take = [&](int64_t length) { return Head(e, shape, *next++, length, batch, head); };
-  gradient = take(shape.queries);
-  query = take(shape.queries);
-  key = take(shape.keys);
-  value = take(shape.keys);
-  result = take(shape.queries);
-  ++next; // lse
-  if (op.getSelfKey()) {
-    selfKey = take(shape.queries);
-    selfValue = take(shape.queries);
-  }
-  next = arguments.results.begin();
-  queryGradient = take(shape.queries);
-  keyGradient = take(shape.keys);
-  valueGradient = take(shape.keys);
-  if (op.getSelfKey()) {
-    selfKeyGradient = take(shape.queries);
-    selfValueGradient = take(shape.queries);
-  }
+  takeHeads(e, shape, op, arguments, batch, head);
 
   if (both)
     emitBoth();

@@ -111,7 +111,7 @@ LogicalResult LaunchEmitter::measure(Member &member, int64_t flops) {
   if (!kernel.getParts()) {
     int64_t once = 0;
     for (const program::KernelArgument &argument : program::argumentsOf(member.op))
-      once += argument.bytes * (int64_t(argument.isRead) + int64_t(argument.isWritten));
+      once += argument.passedBytes();
     result.movedBytes += movedBytesOf(member.op, member.grid, e.blocksAcross(), target) - once;
   }
   if (usesTensorCores(*scratch))

@@ -56,26 +56,7 @@ int64_t MmaGradient::emit() {
   pair = e.divIndex(e.block(), blocksOfHead);
   Value which = e.remIndex(e.block(), blocksOfHead);
   Value batch = e.divIndex(pair, shape.heads), head = e.remIndex(pair, shape.heads);
-  const Buffer *next = arguments.operands.begin();
-  auto take = [&](int64_t length) { return Head(e, shape, *next++, length, batch, head); };
-  gradient = take(shape.queries);
-  query = take(shape.queries);
-  key = take(shape.keys);
-  value = take(shape.keys);
-  result = take(shape.queries);
-  ++next; // lse
-  if (op.getSelfKey()) {
-    selfKey = take(shape.queries);
-    selfValue = take(shape.queries);
-  }
-  next = arguments.results.begin();
-  queryGradient = take(shape.queries);
-  keyGradient = take(shape.keys);
-  valueGradient = take(shape.keys);
-  if (op.getSelfKey()) {
-    selfKeyGradient = take(shape.queries);
-    selfValueGradient = take(shape.queries);
-  }
+  takeHeads(e, shape, op, arguments, batch, head);
   for (const Head &of : {gradient, query, key, value})
     async |= NarrowTile::isAsync(e, of);
 

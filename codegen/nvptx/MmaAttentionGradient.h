@@ -30,7 +30,7 @@ struct GradientPlan {
 /// one order. Both are the same work: with X₀, X₁ the block's keys and values and Y₀, Y₁ the
 /// queries and the result's gradients, or the other way round, s = X₀ Y₀ᵀ, g = X₁ Y₁ᵀ, and with
 /// p and ds of these dX₀ += ds Y₀ and, for keys alone, dX₁ += p Y₁.
-class MmaGradient {
+class MmaGradient : GradientHeads {
 public:
   MmaGradient(Emit &e, kernel::AttentionGradientOp op, const KernelArguments &arguments);
 
@@ -75,8 +75,6 @@ private:
   bool async = false;
 
   mlir::Value pair, warpRow, row, column;
-  Head gradient, query, key, value, result, selfKey, selfValue;
-  Head queryGradient, keyGradient, valueGradient, selfKeyGradient, selfValueGradient;
   /// In shared memory: X₀ and X₁; Y₀ and Y₁, two tiles of each where there are several; where one
   /// block has all keys, ds [key, query] of a tile; of each query of a tile −lse in powers of two,
   /// g·o, and the gradient of its own score.

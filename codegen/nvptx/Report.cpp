@@ -2,7 +2,6 @@
 
 #include "codegen/nvptx/Report.h"
 #include "codegen/nvptx/Assemble.h"
-#include "dialect/kernel/Flops.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/FormatVariadic.h"

@@ -86,7 +86,7 @@ int64_t movedBytesOf(Operation *kernel, int64_t grid, int64_t across, const GpuT
       parts = across;
     else if (!gemm && shares) // all that belongs to a head
       std::tie(blocks, parts) = std::pair(grid / pairs, pairs);
-    once += argument.bytes * (int64_t(argument.isRead) + int64_t(argument.isWritten));
+    once += argument.passedBytes();
     accesses.push_back(
         {(argument.bytes + parts - 1) / parts, blocks, parts, argument.isRead, argument.isWritten});
   }

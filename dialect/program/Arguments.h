@@ -19,6 +19,9 @@ struct KernelArgument {
   /// The operand or the result that it is; both null for a gradient buffer.
   mlir::Value operand;
   mlir::Value result;
+
+  /// Bytes that pass, once for reading and once for writing.
+  int64_t passedBytes() const { return bytes * (int64_t(isRead) + int64_t(isWritten)); }
 };
 
 /// The arguments of a kernel's compiled function: its operands, then the gradient buffer that it

@@ -75,7 +75,7 @@ FlatSymbolRefAttr KernelTable::get(ArrayRef<Operation *> ops, int64_t parts, Arr
   // Once each, but for what nobody reads afterwards.
   for (const program::KernelArgument &argument : program::argumentsOf(kernel).all)
     if (!argument.result || llvm::is_contained(results, argument.result))
-      bytes += argument.bytes * (int64_t(argument.isRead) + int64_t(argument.isWritten));
+      bytes += argument.passedBytes();
   kernel.setBytes(uint64_t(bytes));
   builder.setInsertionPointAfter(kernel);
   return keepOne(kernel);

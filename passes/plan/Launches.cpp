@@ -10,6 +10,8 @@
 #include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/ADT/StringMap.h"
 
+#include <limits>
+
 using namespace mlir;
 
 namespace memformer {
@@ -90,7 +92,8 @@ private:
 class LaunchPlanner {
 public:
   LaunchPlanner(const LaunchOptions &options, llvm::function_ref<std::string(Operation *)> kindOf)
-      : options(options), kindOf(kindOf), parts(chooseParts()) {}
+      : options(options), kindOf(kindOf), parts(chooseParts()),
+        mostTogether(options.merge ? mostOps : std::numeric_limits<int64_t>::max()) {}
 
   SmallVector<Launch> plan(ArrayRef<Operation *> ops);
 
@@ -110,10 +113,10 @@ private:
 
   const LaunchOptions &options;
   llvm::function_ref<std::string(Operation *)> kindOf;
-  int64_t parts;
+  int64_t parts, mostTogether;
   /// Launches so far; then the group that is being filled, and after it the chain.
   SmallVector<Launch> launches;
-  Group group{mostOps};
+  Group group{mostTogether};
   SmallVector<Operation *> chain;
   SmallPtrSet<Operation *, 16> chained;
   SmallVector<Operation *> postponed;
@@ -140,7 +143,7 @@ int64_t LaunchPlanner::chooseParts() const {
 void LaunchPlanner::endGroup() {
   if (!group.empty())
     launches.push_back({group.ops, 0});
-  group = Group(mostOps);
+  group = Group(mostTogether);
 }
 
 void LaunchPlanner::addToGroup(Operation *op) {
@@ -266,17 +269,9 @@ SmallVector<Launch> LaunchPlanner::withPostponed() {
 
 SmallVector<Launch> LaunchPlanner::plan(ArrayRef<Operation *> ops) {
   if (!options.merge) {
-    group = Group(int64_t(ops.size()) + 1);
-    for (Operation *op : ops) {
-      if (!group.takes(op)) {
-        if (!group.empty())
-          launches.push_back({group.ops, 0});
-        group = Group(int64_t(ops.size()) + 1);
-      }
-      group.add(op);
-    }
-    if (!group.empty())
-      launches.push_back({group.ops, 0});
+    for (Operation *op : ops)
+      addToGroup(op);
+    endGroup();
     return launches;
   }
   for (Operation *op : ops)
