@@ -141,6 +141,8 @@ void readData(TableReader &reader, DataSettings &data) {
   reader.choice("dtype", type, {"u16", "u32"});
   data.tokenBytes = type == 0 ? 2 : 4;
   reader.boolean("shuffle", data.shuffle);
+  reader.integer("size", data.size, 0, 1 << 15);
+  reader.integer("levels", data.levels, 2, 256);
   reader.range("gap", data.minGap, data.maxGap, 0);
   reader.number("curriculum", data.curriculum, 0, 1, ")");
   reader.integer("curriculum_every", data.curriculumEvery, 1);

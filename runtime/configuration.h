@@ -88,6 +88,8 @@ struct DataSettings {
   int64_t separatorToken = -1; // tokens: documents end after this id; -1: one document
   int64_t tokenBytes = 2;      // tokens: dtype "u16" (2) or "u32" (4)
   bool shuffle = true;         // idx: a new order of the images in each epoch
+  int64_t size = 0;            // idx: images are reduced to size x size pixels; 0: as they are
+  int64_t levels = 256;        // idx: grey levels that pixels are reduced to, 2 to 256
 
   // The built-in tasks.
   int64_t minGap =

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <fmt/ranges.h>
 #include <limits>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@ namespace {
 struct IdxFile {
   int64_t items = 0;
   int64_t itemBytes = 1;
+  std::vector<int64_t> extents; // of an item
   int64_t first = 0, count = 0; // the items that are kept
   std::vector<uint8_t> bytes;   // [count, itemBytes]
 };
@@ -99,6 +101,8 @@ Result<IdxFile> readIdx(const std::string &path, const ItemRange &range) {
                    path, d, 4 + 4 * d, extent);
     else
       idx.itemBytes *= extent;
+    if (d > 0)
+      idx.extents.push_back(extent);
   }
 
   const int64_t held = int64_t(double(idx.items) * range.heldFraction);
@@ -138,6 +142,43 @@ Result<IdxFile> readIdx(const std::string &path, const ItemRange &range) {
     return error("{}: expected {} x {} = {} bytes after the header, but there are more", path,
                  idx.items, idx.itemBytes, total);
   return idx;
+}
+
+/// Images of size x size pixels, each the mean of a block, and pixels of so many grey levels. Means
+/// are not rounded before they are cut into levels.
+Result<void> reduce(IdxFile &idx, const std::string &path, int64_t size, int64_t levels) {
+  if (size == 0 && levels == 256)
+    return {};
+  int64_t rows = 1, columns = idx.itemBytes, blockRows = 1, blockColumns = 1;
+  if (size) {
+    if (idx.extents.size() != 2 || idx.extents[0] % size != 0 || idx.extents[1] % size != 0)
+      return error(
+          "{}: expected images whose rows and columns are multiples of data.size = {}, but "
+          "got items of {}",
+          path, size, fmt::join(idx.extents, " x "));
+    rows = columns = size;
+    blockRows = idx.extents[0] / size;
+    blockColumns = idx.extents[1] / size;
+  }
+  const int64_t area = blockRows * blockColumns, stride = columns * blockColumns;
+  // What is written lies at or before what is read next.
+  uint8_t *out = idx.bytes.data();
+  for (int64_t item = 0; item < idx.count; ++item) {
+    const uint8_t *image = idx.bytes.data() + item * idx.itemBytes;
+    for (int64_t row = 0; row < rows; ++row) {
+      for (int64_t column = 0; column < columns; ++column) {
+        int64_t sum = 0;
+        for (int64_t y = 0; y < blockRows; ++y)
+          for (int64_t x = 0; x < blockColumns; ++x)
+            sum += image[(row * blockRows + y) * stride + column * blockColumns + x];
+        *out++ = uint8_t(sum * levels / (256 * area));
+      }
+    }
+  }
+  idx.itemBytes = rows * columns;
+  idx.bytes.resize(size_t(idx.count * idx.itemBytes));
+  idx.bytes.shrink_to_fit();
+  return {};
 }
 
 class IdxSource : public SequenceSource {
@@ -184,13 +225,14 @@ Result<std::unique_ptr<Source>> openIdx(const DataSettings &settings, Split spli
   bool validation = split == Split::Validation;
   bool ownFile = validation && !settings.validationPath.empty();
   const std::string &path = ownFile ? settings.validationPath : settings.path;
-  if (shape.vocab < 256)
-    return error("expected model.vocab to be at least 256 for data.kind = \"idx\", but got {}",
-                 shape.vocab);
+  if (shape.vocab < settings.levels)
+    return error("expected model.vocab to be at least {} for data.kind = \"idx\", but got {}",
+                 settings.levels, shape.vocab);
   const double heldFraction = settings.validationPath.empty() ? settings.validation : 0;
   Result<IdxFile> file = readIdx(path, {heldFraction, validation && !ownFile});
   if (!file)
     return std::unexpected(file.error());
+  MEMFORMER_TRY(reduce(*file, path, settings.size, settings.levels));
   uint64_t key = settings.shuffle ? hashKey({seed, 3}) | 1 : 0;
   return std::make_unique<IdxSource>(std::move(*file), !validation, key, shape,
                                      int32_t(settings.bos));

@@ -409,6 +409,42 @@ TEST(Idx, HeldOutImagesAreTheLast) {
   EXPECT_EQ(items, (std::vector<int32_t>{28, 32, 36, -1}));
 }
 
+TEST(Idx, SmallerImagesOfFewerLevels) {
+  TemporaryFolder folder;
+  // Two images of 4 x 6: pixels 0 ... 47. Blocks are of 2 x 3.
+  DataSettings settings = idx(folder.write("a.idx", idxContent(2, 4, 6)));
+  settings.shuffle = false;
+  settings.size = 2;
+  const DataShape shape{2, 4, 256};
+  TokenRollout rollout;
+  openGood(settings, Split::Train, shape)->next(1, 1, rollout);
+  // The first block is 0 1 2 6 7 8, whose mean is 4; each image is 24 brighter.
+  EXPECT_EQ(rollout.targets, (std::vector<int32_t>{4, 7, 16, 19, 28, 31, 40, 43}));
+  // Levels are 256 / 51 = 5.02 wide, and means are not rounded before.
+  settings.levels = 51;
+  openGood(settings, Split::Train, {2, 4, 51})->next(1, 1, rollout);
+  EXPECT_EQ(rollout.targets, (std::vector<int32_t>{0, 1, 3, 3, 5, 6, 7, 8}));
+  EXPECT_EQ(messageOf(settings, Split::Train, {2, 4, 50}),
+            "expected model.vocab to be at least 51 for data.kind = \"idx\", but got 50");
+  // Levels alone, of whatever items are; the brightest pixel is the last level.
+  settings = idx(folder.write("b.idx", idxContent(1, 16, 16)));
+  settings.levels = 2;
+  openGood(settings, Split::Train, {1, 256, 2})->next(1, 1, rollout);
+  EXPECT_EQ(std::ranges::count(rollout.targets, 1), 128);
+  EXPECT_EQ(rollout.targets[127], 0);
+  EXPECT_EQ(rollout.targets[128], 1);
+  settings.size = 3;
+  EXPECT_EQ(messageOf(settings, Split::Train, {1, 9, 2}),
+            settings.path + ": expected images whose rows and columns are multiples of data.size = "
+                            "3, but got items of 16 x 16");
+  // Held-out images of a file go the same way.
+  settings = idx(folder.write("c.idx", idxContent(10, 2, 2)));
+  settings.validation = 0.1;
+  settings.size = 1;
+  openGood(settings, Split::Validation, {1, 1, 256})->next(1, 1, rollout);
+  EXPECT_EQ(rollout.targets, (std::vector<int32_t>{37}));
+}
+
 TEST(Idx, Errors) {
   TemporaryFolder folder;
   const DataShape shape{1, 4, 256};
