@@ -81,19 +81,15 @@ compileDevice(const DeviceProgram &device, const CompileOptions &options, std::s
   return std::move(*manifest);
 }
 
-FailureOr<std::vector<std::byte>> compileArtifact(ModuleOp program, const host::HostTarget &target,
-                                                  ArrayRef<DeviceProgram> devices,
-                                                  const CompileOptions &options) {
-  SmallVector<program::KernelOp> kernels(program.getOps<program::KernelOp>());
+// Compiles the host's kernels to one shared object, and says what their grids are.
+static FailureOr<std::string> compileHost(ModuleOp program, ArrayRef<program::KernelOp> kernels,
+                                          const host::HostTarget &target,
+                                          const CompileOptions &options,
+                                          ManifestSettings &settings) {
   FailureOr<std::vector<host::CompiledKernel>> compiled =
       host::compileKernels(kernels, target, host::Stage::Object, options.threads);
   if (failed(compiled))
     return failure();
-
-  ManifestSettings settings;
-  settings.producer = options.producer;
-  settings.configuration = options.configuration;
-  settings.target = describe(target, needsTiles(kernels));
   SmallVector<StringRef> objects;
   for (const host::CompiledKernel &kernel : *compiled) {
     settings.grids[kernel.symbol] = kernel.grid;
@@ -102,6 +98,27 @@ FailureOr<std::vector<std::byte>> compileArtifact(ModuleOp program, const host::
   llvm::Expected<std::string> linked = host::linkSharedObject(objects);
   if (!linked)
     return program.emitError() << llvm::toString(linked.takeError());
+  return std::move(*linked);
+}
+
+FailureOr<std::vector<std::byte>> compileArtifact(ModuleOp program, const host::HostTarget &target,
+                                                  ArrayRef<DeviceProgram> devices,
+                                                  const CompileOptions &options) {
+  SmallVector<program::KernelOp> kernels(program.getOps<program::KernelOp>());
+  ManifestSettings settings;
+  settings.producer = options.producer;
+  settings.configuration = options.configuration;
+  settings.target = describe(target, needsTiles(kernels));
+  std::string linked;
+  if (options.code) {
+    FailureOr<std::string> compiled = compileHost(program, kernels, target, options, settings);
+    if (failed(compiled))
+      return failure();
+    linked = std::move(*compiled);
+  } else {
+    for (program::KernelOp kernel : kernels)
+      settings.grids[kernel.getSymName()] = 0;
+  }
   llvm::Expected<llvm::json::Object> manifest = buildManifest(program, settings);
   if (!manifest)
     return program.emitError() << llvm::toString(manifest.takeError());
@@ -109,7 +126,9 @@ FailureOr<std::vector<std::byte>> compileArtifact(ModuleOp program, const host::
   auto bytesOf = [](const std::string &text) {
     return std::as_bytes(std::span(text.data(), text.size()));
   };
-  std::vector<SectionData> sections = {{"host", bytesOf(*linked)}};
+  std::vector<SectionData> sections;
+  if (options.code)
+    sections.push_back({"host", bytesOf(linked)});
   std::vector<std::string> code(devices.size());
   llvm::json::Array described;
   for (auto [device, text] : llvm::zip_equal(devices, code)) {

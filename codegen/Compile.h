@@ -20,6 +20,9 @@ struct CompileOptions {
   std::string configuration;
   /// 0: as many as there are cores.
   unsigned threads = 0;
+  /// Without it nothing is compiled: the artifact is a plan, whose kernels have no code and grids
+  /// of 0, and which has no section `host`.
+  bool code = true;
 };
 
 /// The model's program as it was planned for a GPU.

@@ -33,9 +33,10 @@ std::optional<uint32_t> findByName(const std::vector<Entry> &entries, std::strin
   return std::nullopt;
 }
 
-uint64_t count(const Manifest &manifest, const std::vector<Instruction> &list, uint64_t times,
-               uint64_t unstoredTimes, int64_t segments, int64_t stored) {
-  uint64_t flops = 0;
+// Adds the operations of a list that runs so many times to those of each kind of kernel.
+void count(const Manifest &manifest, const std::vector<Instruction> &list, uint64_t times,
+           uint64_t unstoredTimes, int64_t segments, int64_t stored,
+           std::map<std::string, uint64_t> &kinds) {
   for (const auto &instruction : list) {
     if (instruction.op == Instruction::Op::Dispatch) {
       uint64_t runs = times;
@@ -43,16 +44,16 @@ uint64_t count(const Manifest &manifest, const std::vector<Instruction> &list, u
         runs = unstoredTimes;
       else if (instruction.when == Instruction::When::Last)
         runs = times > 0;
-      flops += runs * manifest.kernels[instruction.kernel].flops;
+      const KernelInfo &kernel = manifest.kernels[instruction.kernel];
+      kinds[kernel.kind] += runs * kernel.flops;
     } else if (instruction.op == Instruction::Op::Loop) {
       const int64_t begin = instruction.fromStored ? stored : 0;
       const int64_t end = segments - instruction.withoutLast;
       const int64_t unstored = std::max<int64_t>(0, end - std::max(begin, stored));
-      flops += count(manifest, instruction.body, uint64_t(std::max<int64_t>(0, end - begin)),
-                     uint64_t(unstored), segments, stored);
+      count(manifest, instruction.body, uint64_t(std::max<int64_t>(0, end - begin)),
+            uint64_t(unstored), segments, stored, kinds);
     }
   }
-  return flops;
 }
 
 } // namespace
@@ -93,7 +94,17 @@ MemoryReport Manifest::memoryReport(int64_t segments) const {
 }
 
 uint64_t Manifest::flops(Function which, int64_t segments, int64_t stored) const {
-  return count(*this, function(which), 1, 1, segments, stored);
+  uint64_t sum = 0;
+  for (const auto &[kind, flops] : flopsByKind(which, segments, stored))
+    sum += flops;
+  return sum;
+}
+
+std::map<std::string, uint64_t> Manifest::flopsByKind(Function which, int64_t segments,
+                                                      int64_t stored) const {
+  std::map<std::string, uint64_t> kinds;
+  count(*this, function(which), 1, 1, segments, stored, kinds);
+  return kinds;
 }
 
 std::optional<std::span<const std::byte>> Artifact::section(std::string_view name) const {

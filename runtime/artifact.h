@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -174,6 +175,9 @@ struct Manifest {
   MemoryReport memoryReport(int64_t segments) const;
   /// Floating-point operations of one run of a function over a rollout.
   uint64_t flops(Function which, int64_t segments, int64_t stored = 0) const;
+  /// The same for each kind of kernel.
+  std::map<std::string, uint64_t> flopsByKind(Function which, int64_t segments,
+                                              int64_t stored = 0) const;
 };
 
 struct SectionInfo {

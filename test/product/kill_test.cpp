@@ -114,7 +114,10 @@ TEST_F(Kill, Compilation) {
   std::vector<std::string> kinds;
   for (const auto &entry : std::filesystem::directory_iterator(folder.path() / "cache/memformer"))
     kinds.push_back(entry.path().extension());
+  // A model's three schedules have a plan each.
+  EXPECT_EQ(kinds.size(), 6u);
   std::ranges::sort(kinds);
+  kinds.erase(std::ranges::unique(kinds).begin(), kinds.end());
   EXPECT_EQ(kinds, (std::vector<std::string>{".lock", ".mfa"}));
 }
 

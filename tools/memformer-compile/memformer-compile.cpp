@@ -37,6 +37,7 @@ enum class Level {
   Assembly,
   PTX,
   GpuReport,
+  Plan,
   Artifact
 };
 
@@ -94,6 +95,8 @@ Settings parseCommandLine(int argc, char **argv) {
                  clEnumValN(Level::PTX, "ptx", "each kernel of one GPU target in PTX"),
                  clEnumValN(Level::GpuReport, "gpu-report",
                             "what is known of each kernel on one GPU target, and of a step"),
+                 clEnumValN(Level::Plan, "plan",
+                            "an artifact without code: what `memformer-run inspect` needs"),
                  clEnumValN(Level::Artifact, "artifact", "the artifact (default)")));
   cl::opt<bool> json("json", cl::desc("print the report as JSON"));
   cl::opt<int64_t> multiprocessors(
@@ -288,16 +291,18 @@ llvm::Expected<Targets> parseTargets(StringRef list, int64_t multiprocessors) {
 
 // What does not go together on a command line; "" for nothing.
 std::string conflictOf(const Settings &settings, const Targets &targets) {
-  bool isArtifact = settings.level == Level::Artifact;
+  bool isArtifact = settings.level >= Level::Plan;
   if (settings.batch < 0)
     return "expected --batch to be at least 1, but got " + std::to_string(settings.batch);
   if (isArtifact && settings.output == "-")
     return "expected -o FILE for the artifact";
-  if (!isArtifact && size_t(targets.host) + targets.devices.size() != 1)
+  if (settings.level != Level::Artifact && size_t(targets.host) + targets.devices.size() != 1)
     return "expected one --target with --emit, but got '" + settings.targets + "'";
   if (settings.multiprocessors < 0)
     return "expected --multiprocessors to be at least 1, but got " +
            std::to_string(settings.multiprocessors);
+  if (settings.level == Level::Plan && !targets.host)
+    return "expected --target to be host with --emit=plan, but got '" + settings.targets + "'";
   for (auto [level, name] : {std::pair(Level::PTX, "ptx"), {Level::GpuReport, "gpu-report"}})
     if (settings.level == level && targets.host)
       return std::string("expected --target to be a GPU with --emit=") + name + ", but got 'host'";
@@ -352,7 +357,7 @@ int compile(const Settings &settings) {
     return passes.run(module);
   };
 
-  if (settings.level != Level::Artifact) {
+  if (settings.level < Level::Plan) {
     TargetOptions target = targets->host ? optionsOf(*host) : optionsOf(targets->devices[0]);
     if (failed(planFor(*model->module, target)))
       return userError;
@@ -375,6 +380,7 @@ int compile(const Settings &settings) {
   options.producer = "memformer-compile " MEMFORMER_VERSION;
   options.configuration = model->configuration.text;
   options.threads = settings.threads;
+  options.code = settings.level == Level::Artifact;
   FailureOr<std::vector<std::byte>> artifact =
       compileArtifact(*model->module, *host, devices, options);
   if (failed(artifact))

@@ -82,8 +82,8 @@ Result<std::string> cacheKey(const CompileRequest &request, const fs::path &comp
   if (::stat(compiler.c_str(), &status) != 0)
     return error("cannot read {}: {}", compiler.native(), std::strerror(errno));
   std::string text =
-      fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}.{}\n{}\n{}", request.suffix, request.schedule,
-                  request.batch, request.generation, request.targets, status.st_size,
+      fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}.{}\n{}\n{}", request.suffix, request.schedule,
+                  request.batch, request.generation, request.plan, request.targets, status.st_size,
                   status.st_mtim.tv_sec, status.st_mtim.tv_nsec, processor(), request.text);
   return fmt::format("{:016x}{:016x}", extendKey(uint64_t(1), text), extendKey(uint64_t(2), text));
 }
@@ -144,6 +144,8 @@ Result<void> runCompiler(const fs::path &compiler, const CompileRequest &request
                                     request.generation ? "generation" : "training",
                                     "--target",
                                     request.targets};
+  if (request.plan)
+    words.insert(words.end(), {"--emit", "plan"});
   std::vector<char *> arguments;
   for (std::string &word : words)
     arguments.push_back(word.data());

@@ -18,6 +18,7 @@ struct CompileRequest {
   int64_t batch = 1;
   std::string targets = "host"; // of memformer-compile
   bool generation = false;      // what generation needs, in the place of what training needs
+  bool plan = false;            // an artifact without code, in a fraction of the time
   bool cache = true;            // false: compile even if there is an artifact
 };
 

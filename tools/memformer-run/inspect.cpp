@@ -1,5 +1,6 @@
 // memformer-run inspect: what is in a compiled model.
 #include "tools/memformer-run/command.h"
+#include "tools/memformer-run/costs.h"
 
 #include <fmt/ranges.h>
 #include <map>
@@ -10,7 +11,7 @@ namespace {
 
 struct Options {
   ModelRequest request;
-  int64_t batch = 0, segments = 0;
+  int64_t batch = 0, segments = 0, sequence = 0;
   bool json = false;
 };
 
@@ -132,12 +133,7 @@ void print(const Manifest &manifest, const nlohmann::ordered_json &json, int64_t
     printTensors("generation, position after position: inputs", json["stream"]["inputs"]);
     printTensors("generation, position after position: outputs", json["stream"]["outputs"]);
   }
-  fmt::print("\nmemory of {} segments\n", segments);
-  for (const auto &[name, bytes] : json["memory"].items())
-    fmt::print("  {:<10}  {:>12}\n", name, printBytes(bytes.get<uint64_t>()));
-  fmt::print("\nfloating-point operations of {} segments\n", segments);
-  for (const auto &[name, count] : json["flops"].items())
-    fmt::print("  {:<10}  {:>10.4f} G\n", name, double(count.get<uint64_t>()) * 1e-9);
+  printCosts(json["costs"], manifest.batch, segments);
   std::map<std::string, std::pair<int64_t, int64_t>> kinds; // kernels, dispatches
   for (const auto &kernel : json["kernels"]) {
     auto &[kernels, dispatches] = kinds[kernel["kind"].get<std::string>()];
@@ -163,13 +159,18 @@ Result<int> run(const Options &options) {
   ModelRequest request = options.request;
   if (options.batch)
     request.batch = options.batch;
-  auto model = openModel(request);
-  if (!model)
-    return std::unexpected(model.error());
-  int64_t horizon = model->configuration.train.horizon;
-  int64_t segments = options.segments ? options.segments : horizon ? horizon : 8;
-  const Manifest &manifest = model->artifact->manifest();
-  nlohmann::ordered_json json = describe(*model->artifact, segments);
+  auto plans = openPlans(request, options.sequence, options.segments);
+  if (!plans)
+    return std::unexpected(plans.error());
+  const Model &model = plans->model;
+  int64_t horizon = model.configuration.train.horizon;
+  int64_t segments = options.sequence   ? plans->segments
+                     : options.segments ? options.segments
+                     : horizon          ? horizon
+                                        : 8;
+  const Manifest &manifest = model.artifact->manifest();
+  nlohmann::ordered_json json = describe(*model.artifact, segments);
+  json["costs"] = costsJson(*plans, segments);
   if (options.json)
     fmt::print("{}\n", json.dump(2));
   else
@@ -186,8 +187,15 @@ void addInspect(CLI::App &app, Action &action) {
   addModelOptions(*command, options->request);
   command->add_option("--batch", options->batch, "rows [train.batch]")
       ->check(CLI::Range(int64_t(1), int64_t(1) << 20));
-  command->add_option("--segments", options->segments, "segments in a rollout [train.horizon or 8]")
-      ->check(CLI::Range(int64_t(1), int64_t(1) << 20));
+  CLI::Option *segments = command
+                              ->add_option("--segments", options->segments,
+                                           "segments in a rollout [train.horizon or 8]")
+                              ->check(CLI::Range(int64_t(1), int64_t(1) << 20));
+  command
+      ->add_option("--sequence", options->sequence,
+                   "tokens in a sequence, which is a rollout [those of the segments]")
+      ->check(CLI::Range(int64_t(1), int64_t(1) << 30))
+      ->excludes(segments);
   command->add_flag("--generation", options->request.generation,
                     "as it is compiled for generation, not for training");
   command->add_flag("--json", options->json, "print JSON");

@@ -61,6 +61,7 @@ Result<Model> openArtifact(const ModelRequest &request, std::vector<std::byte> b
   model.configuration.train.batch = manifest.batch;
   model.configuration.train.schedule = manifest.schedule;
   model.cached = true;
+  model.fixed = true;
   return model;
 }
 
@@ -78,6 +79,7 @@ Result<Model> compile(const ModelRequest &request, std::string text, std::string
                                                                      : configuration.train.batch);
   compileRequest.cache = request.cache;
   compileRequest.generation = request.generation;
+  compileRequest.plan = request.plan;
   if (!request.device.isHost()) {
     auto device = cuda::describeDevice(request.device.index);
     if (!device)

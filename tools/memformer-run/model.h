@@ -22,6 +22,7 @@ struct ModelRequest {
   std::vector<std::string> overrides;  // --set
   bool cache = true;                   // false: compile again
   bool generation = false;             // compile for generation, not for training
+  bool plan = false;                   // without code: nothing of it will run
   bool replayOnHost = false;           // of a device
   DeviceChoice device{};               // what is compiled is compiled for it, too
   std::optional<Split> data;           // this part of [data] is needed: checked before compiling
@@ -33,6 +34,7 @@ struct Model {
   std::string weights;       // of the run that was named, or empty
   double compileSeconds = 0; // until the artifact was there
   bool cached = false;       // nothing was compiled
+  bool fixed = false;        // an artifact was named: schedule and batch are its own
 };
 
 /// Reads and, where needed, compiles. Errors are those of the files, the configuration and the
