@@ -7,6 +7,7 @@ cd "$(dirname "$0")"
 cmake --preset release -DMEMFORMER_BUILD_TESTS=ON
 cmake --build --preset release
 ./test/install-gpu-tools.sh build/gpu-tools
+./test/install-browser.sh
 ./test/check-format.sh
 ./test/check-documents.sh
 ctest --test-dir build --output-on-failure --parallel 2

@@ -19,9 +19,10 @@ config.environment["PATH"] = os.pathsep.join(
 )
 config.environment["FILECHECK_OPTS"] = "-enable-var-scope --dump-input-filter=error"
 
-# Tests of assembled PTX need ptxas, those of machine code nvdisasm: test/install-gpu-tools.sh puts them into the build folder.
+# Tests of assembled PTX need ptxas, those of machine code nvdisasm: test/install-gpu-tools.sh puts them into the build folder. Tests of pages
+# need a browser: test/install-browser.sh.
 gpu_tools = os.pathsep.join([config.environment["PATH"], os.path.join(config.build_dir, "gpu-tools", "nvidia", "cu13", "bin")])
-for tool in ("ptxas", "nvdisasm"):
+for tool in ("ptxas", "nvdisasm", "chromium"):
     variable = "MEMFORMER_" + tool.upper()
     found = os.environ.get(variable) or shutil.which(tool, path=gpu_tools)
     if found:

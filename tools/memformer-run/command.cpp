@@ -84,6 +84,10 @@ nlohmann::ordered_json flopsJson(const Manifest &manifest, int64_t segments) {
            manifest.flops(Function::Train, segments) + manifest.flops(Function::Update, segments)}};
 }
 
+bool readsText(const Configuration &configuration, int64_t vocab) {
+  return vocab == 256 && (configuration.data.kind == "text" || configuration.data.kind.empty());
+}
+
 std::string printBytes(uint64_t bytes) {
   if (bytes < 1024)
     return fmt::format("{} B", bytes);

@@ -20,6 +20,7 @@ void addTrace(CLI::App &app, Action &action);
 void addBench(CLI::App &app, Action &action);
 void addGenerate(CLI::App &app, Action &action);
 void addInspect(CLI::App &app, Action &action);
+void addAnalyze(CLI::App &app, Action &action);
 
 /// The positional model and the options that every subcommand has.
 void addModelOptions(CLI::App &command, ModelRequest &request);
@@ -38,6 +39,9 @@ nlohmann::ordered_json memoryJson(const Manifest &manifest, int64_t segments);
 /// Floating-point operations of a rollout: `forward` (an evaluation) and `step` (training and
 /// update).
 nlohmann::ordered_json flopsJson(const Manifest &manifest, int64_t segments);
+
+/// Tokens are bytes where the data says so, or nothing is said and there are as many as bytes.
+bool readsText(const Configuration &configuration, int64_t vocab);
 
 /// "1.5 MiB".
 std::string printBytes(uint64_t bytes);

@@ -56,11 +56,6 @@ Result<std::vector<int32_t>> parseTokens(const std::string &path, std::string_vi
   return tokens;
 }
 
-// Tokens are bytes where the data says so, or nothing is said and there are as many as bytes.
-bool isText(const Configuration &configuration, int64_t vocab) {
-  return vocab == 256 && (configuration.data.kind == "text" || configuration.data.kind.empty());
-}
-
 Result<std::vector<int32_t>> readPrompt(const Options &options, bool text, int64_t vocab) {
   std::vector<int32_t> tokens;
   const std::optional<std::string> &path =
@@ -172,7 +167,7 @@ Result<int> run(const Options &options) {
   auto generator = Generator::create(**session, int32_t(model->configuration.data.bos));
   if (!generator)
     return withContext(generator, options.request.path);
-  const bool text = isText(model->configuration, generator->vocab());
+  const bool text = readsText(model->configuration, generator->vocab());
   auto prompt = readPrompt(options, text, generator->vocab());
   if (!prompt)
     return std::unexpected(prompt.error());

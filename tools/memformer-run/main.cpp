@@ -1,4 +1,4 @@
-// memformer-run: trains, evaluates, traces, times and inspects compiled models.
+// memformer-run: trains, evaluates, traces, times, inspects and analyses compiled models.
 #include "tools/memformer-run/command.h"
 
 #include <cerrno>
@@ -34,6 +34,7 @@ int main(int argc, char **argv) {
   addTrace(app, action);
   addBench(app, action);
   addInspect(app, action);
+  addAnalyze(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &problem) {
@@ -41,10 +42,9 @@ int main(int argc, char **argv) {
     return app.exit(problem) == 0 ? 0 : 2;
   }
   if (!action) {
-    fmt::print(
-        stderr,
-        "expected a subcommand: train, eval, generate, trace, bench or inspect\nRun with --help "
-        "for more information.\n");
+    fmt::print(stderr, "expected a subcommand: train, eval, generate, trace, bench, inspect or "
+                       "analyze\nRun with --help "
+                       "for more information.\n");
     return 2;
   }
   Result<int> status = perform(action);
