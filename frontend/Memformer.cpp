@@ -16,16 +16,25 @@ public:
 
 private:
   Value read(Value input, Value slots, StringRef name);
-  Value encode(Value tokens, Value slots);
+  /// Takes the memory and leaves the one that the last write updates: earlier writes have changed
+  /// it.
+  Value encode(Value tokens, Value &slots);
   Value decode(Value tokens, Value encoded);
-  /// The candidate for the next memory and the attention weights.
-  std::pair<Value, Value> write(Value slots, Value encoded);
+  /// The candidate for the next memory; its attention weights are added to `attentions`.
+  Value write(Value slots, Value encoded, StringRef name);
+  /// The memory is written after this layer and again after the last.
+  bool writesEarly(int64_t layer) const {
+    return memory.slots && layer + 1 < model.encoderLayers &&
+           layer >= model.encoderLayers - memory.writeLayers;
+  }
   Value forgettingBias() {
     return param("memory.bias", {memory.slots, model.width}, InitializerKind::Rows,
                  initializer.memoryBias);
   }
   void buildInitial(Region &region);
   void buildSegment(Region &region);
+
+  SmallVector<Value> attentions; // of the writes, in their order
 };
 
 } // namespace
@@ -44,7 +53,7 @@ Value MemformerBuilder::read(Value input, Value slots, StringRef name) {
       builder.getF64FloatAttr(model.dropout), builder.getI32IntegerAttr(drop ? nextStream() : 0));
 }
 
-Value MemformerBuilder::encode(Value tokens, Value slots) {
+Value MemformerBuilder::encode(Value tokens, Value &slots) {
   Value x = embed(tokens, "encoder.position.weight");
   if (model.clsTokens) {
     Value cls = param("encoder.cls.weight", {model.clsTokens, model.width}, InitializerKind::Normal,
@@ -58,10 +67,16 @@ Value MemformerBuilder::encode(Value tokens, Value slots) {
     std::string name = "encoder.layers." + std::to_string(layer);
     x = sublayer(x, name + ".self_norm",
                  [&](Value v) { return attention(v, v, name + ".self_attention", false); });
-    if (slots)
+    if (slots && layer >= model.encoderLayers - memory.readLayers)
       x = sublayer(x, name + ".read_norm",
                    [&](Value v) { return read(v, slots, name + ".memory_read"); });
     x = sublayer(x, name + ".ffn_norm", [&](Value v) { return feedForward(v, name + ".ffn"); });
+    if (writesEarly(layer)) {
+      // Only normalised: what is forgotten is forgotten once a segment, with the last write.
+      Value seen = model.postNorm ? x : layerNorm(x, name + ".write_norm");
+      Value candidate = write(slots, seen, name + ".memory_write");
+      slots = BmnOp::create(builder, location, slots.getType(), candidate, Value());
+    }
   }
   return model.postNorm ? x : layerNorm(x, "encoder.norm");
 }
@@ -81,11 +96,11 @@ Value MemformerBuilder::decode(Value tokens, Value encoded) {
   return output(x, "decoder.output");
 }
 
-std::pair<Value, Value> MemformerBuilder::write(Value slots, Value encoded) {
+Value MemformerBuilder::write(Value slots, Value encoded, StringRef name) {
   SmallVector<Value> projections(10);
-  auto project = [&](unsigned place, StringRef name) {
+  auto project = [&](unsigned place, StringRef projection) {
     std::tie(projections[place], projections[place + 1]) =
-        linearParams("memory.write." + name, model.width, model.width);
+        linearParams(name + "." + projection, model.width, model.width);
   };
   project(0, "query");
   project(2, "key");
@@ -100,7 +115,8 @@ std::pair<Value, Value> MemformerBuilder::write(Value slots, Value encoded) {
                                 encoded, p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7], p[8], p[9],
                                 builder.getI64IntegerAttr(memory.writeHeads),
                                 builder.getF64FloatAttr(memory.temperature));
-  return {result.getResult(), result.getWeights()};
+  attentions.push_back(result.getWeights());
+  return result.getResult();
 }
 
 void MemformerBuilder::buildInitial(Region &region) {
@@ -127,12 +143,11 @@ void MemformerBuilder::buildSegment(Region &region) {
     dropoutKey = argument(RankedTensorType::get({2}, builder.getI32Type()));
 
   Value encoded = encode(encoderTokens, slots);
-  SmallVector<Value> states, attentions;
+  SmallVector<Value> states;
   if (slots) {
-    auto [candidate, weights] = write(slots, encoded);
+    Value candidate = write(slots, encoded, "memory.write");
     Value bias = memory.forget ? forgettingBias() : Value();
     states.push_back(BmnOp::create(builder, location, slots.getType(), candidate, bias));
-    attentions.push_back(weights);
   }
   Value logits = decode(decoderTokens, encoded);
   Value loss = crossEntropy(logits, targets);
@@ -144,8 +159,13 @@ void MemformerBuilder::buildSegment(Region &region) {
 
 OwningOpRef<ModuleOp> MemformerBuilder::build() {
   Names states, inputs = {"encoder_tokens", "decoder_tokens", "targets"}, outputs = {"logits"};
+  SmallVector<std::string> early;
   if (memory.slots) {
     states.push_back("memory");
+    for (int64_t layer = 0; layer < model.encoderLayers; ++layer)
+      if (writesEarly(layer))
+        early.push_back("write_attention." + std::to_string(layer));
+    outputs.append(early.begin(), early.end());
     outputs.push_back("write_attention");
   }
   outputs.push_back("prediction");

@@ -20,8 +20,8 @@ void loadModelDialects(mlir::MLIRContext &context);
 /// The Memformer of docs/model.md: parameters, and a recurrence @memformer with state `memory`
 /// `[B,K,d]` (none where there are no slots), inputs `encoder_tokens`, `decoder_tokens` and
 /// `targets` `[B,L]` (and `dropout_key` where there is dropout), the loss of each target
-/// `[B,L]`, and outputs `logits` `[B,L,V]`, `write_attention` `[B,H_w,K,1+S]` and `prediction`
-/// `[B,L]`.
+/// `[B,L]`, and outputs `logits` `[B,L,V]`, `write_attention` `[B,H_w,K,1+S]` (`write_attention.N`
+/// of each write before the last) and `prediction` `[B,L]`.
 mlir::OwningOpRef<mlir::ModuleOp> buildMemformer(mlir::MLIRContext &context,
                                                  const Configuration &configuration, int64_t batch);
 

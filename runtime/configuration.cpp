@@ -70,6 +70,11 @@ void readMemory(TableReader &reader, const ModelSettings &model, MemorySettings 
   reader.integer("slots", memory.slots, 0, mostWidth);
   reader.number("temperature", memory.temperature, 0, infinite, "(");
   reader.integer("write_heads", memory.writeHeads, 1, mostWidth);
+  memory.readLayers = model.encoderLayers;
+  // Where the number of layers is wrong, that is said and not what follows from it.
+  const int64_t layers = model.encoderLayers > 0 ? model.encoderLayers : mostLayers;
+  reader.integer("read_layers", memory.readLayers, 1, layers);
+  reader.integer("write_layers", memory.writeLayers, 1, layers);
   reader.boolean("forget", memory.forget);
   reader.choice("slot_value", slotValue, {"identity", "projected"});
   reader.boolean("output_projection", memory.outputProjection);

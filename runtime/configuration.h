@@ -36,6 +36,8 @@ struct MemorySettings {
   int64_t slots = 0;        // K
   double temperature = 1.0; // > 0
   int64_t writeHeads = 0;   // H_w, divides width; heads where the text does not say
+  int64_t readLayers = 0;   // the last so many encoder layers read; all where the text does not say
+  int64_t writeLayers = 1;  // the memory is written after each of the last so many encoder layers
   bool forget = true;
   bool projectedSlotValue = false; // slot_value = "projected"
   bool outputProjection = false;

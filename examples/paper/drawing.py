@@ -107,7 +107,8 @@ def lines(series, title, x_label, y_label, x_base=0, y_base=0, zero=False, x_tic
 
 def dots(rows, title, x_label):
     """A panel with a line for each (label, values): a dot for each value and a bar at their median. A row of None draws a rule."""
-    left, right, top, bottom, step, width = 240, 30, 40, 56, 24, 760
+    left = round(28 + 6.8 * max(len(row[0]) for row in rows if row))
+    right, top, bottom, step, width = 30, 40, 56, 24, left + 520
     height = top + bottom + step * len(rows)
     values = [v for row in rows if row for v in row[1]]
     if not values:

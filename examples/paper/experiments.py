@@ -68,13 +68,13 @@ def training_options(description, data, jobs=2):
     parser = options(description, jobs)
     parser.add_argument("--data", type=pathlib.Path, metavar="FILE", help=data)
     parser.add_argument("--validation-data", type=pathlib.Path, metavar="FILE", help="held-out data [beside the data, else the end of the file]")
-    parser.add_argument("--seeds", default="1", help="how many seeds, or which of them: '3' is 0,1,2 [1]")
+    parser.add_argument("--seeds", default="1", help="how many seeds, or which of them: '3' is 0,1,2, and '3,' is 3 [1]")
     return parser
 
 
 def seeds_of(text):
     try:
-        seeds = [int(word) for word in text.split(",")]
+        seeds = [int(word) for word in text.split(",") if word]
         return seeds if "," in text else list(range(seeds[0]))
     except ValueError:
         fail(f"--seeds: expected a number, or numbers with commas between them, but got '{text}'")
@@ -350,7 +350,7 @@ class Training(Experiment):
             "seconds": round(result["seconds"], 2), "steps": result["step"],
             "parameters": cost["parameter_count"], "flops": cost["flops"]["forward"],
             "tokens_of_flops": cost["segments"] * settings["model.segment"],
-            "state_bytes": 4 * sum(elements(state["shape"]) for state in cost["state"]),
+            "state_bytes": cost["costs"]["state_bytes"]["total"],
         })
         return f"perplexity {evaluation['perplexity']:.4f}, {result['seconds']:.0f} s"
 
@@ -364,10 +364,3 @@ class Training(Experiment):
             return [r for r in (self.results.find(self.key(row, seed)) for seed in self.seeds) if r]
         newest = {r["seed"]: r for r in self.results.records if r["row"] == row.name}
         return [newest[seed] for seed in sorted(newest)]
-
-
-def elements(shape):
-    count = 1
-    for extent in shape:
-        count *= extent
-    return count

@@ -54,7 +54,7 @@ def measure(experiment, what, kind, at, settings, words):
     common = [experiment.base, *sets, "--schedule", "mrbp", *words]
     cost = experiment.run_json("inspect", *common)
     values = {"settings": settings, "parameters": cost["parameter_count"], "flops": cost["flops"]["forward"],
-              "state_bytes": 4 * sum(experiments.elements(s["shape"]) for s in cost["state"])}
+              "state_bytes": cost["costs"]["state_bytes"]["total"]}
     told = f"{values['flops'] * 1e-9:.2f} GFLOPs"
     if what == "memory":
         result, values["peak_bytes"] = experiment.measure("bench", *common, "--mode", "infer", "--repeat", 1, "--seconds", 0, "--threads", experiment.arguments.threads)

@@ -57,7 +57,7 @@ def main():
     evaluate = {"train.batch": 16, "train.horizon": 8, "train.evaluate_rollouts": 0}
     experiment = experiments.Training("figure8", arguments, HERE / "figure8.toml", list(rows()), paths, evaluate)
     experiment.run_all()
-    render(experiment, f"examples/paper/figure8.py --seeds {arguments.seeds}")
+    render(experiment, "examples/paper/figure8.py")
     return experiment.finish()
 
 

@@ -61,6 +61,8 @@ def rows(size):
         Row("temperature 1", memformer(2, 6, slots, memory__temperature=1.0), paper(3.9, 1.612), "ablations"),
         Row("w/o forgetting", memformer(2, 6, slots, memory__forget=False), paper(3.9, 1.630), "ablations"),
         Row("w/o multi-head", memformer(2, 6, slots, memory__write_heads=1), paper(3.9, 1.626), "ablations"),
+        Row("Memformer, read in its last layer alone", memformer(4, 8, slots, memory__read_layers=1), {}, "ablations"),
+        Row("Memformer, written after each layer", memformer(4, 8, slots, memory__write_layers=4 // part), {}, "ablations"),
     ]
 
 
@@ -174,7 +176,7 @@ def main():
     if not arguments.render:
         experiment.folder.mkdir(parents=True, exist_ok=True)
         samples(experiment, size)
-    render(experiment, size, f"examples/paper/table1.py --seeds {arguments.seeds}")
+    render(experiment, size, "examples/paper/table1.py")
     return experiment.finish()
 
 

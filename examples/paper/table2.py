@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Table 2 of the paper: language modelling with Transformer-XL over memory lengths, Compressive Transformer and Memformer.
 
-Small by default: text as bytes, a quarter of the paper's layers, segments of 16. `--size paper` is the paper's own, WikiText-103 as word ids (words.py makes them), for several GPUs and days.
+Small by default: text as bytes, a quarter of the paper's layers, segments of 4. `--size paper` is the paper's own, WikiText-103 as word ids (words.py makes them), for several GPUs and days.
 """
 import sys
 
@@ -12,7 +12,7 @@ from experiments import HERE, Row
 
 # Lengths of Transformer-XL's memory are those of the paper in segments.
 SIZES = {
-    "small": {"base": "table2.toml", "segment": 16, "width": 64, "heads": 4, "feed_forward": 256, "part": 4, "slots": 32},
+    "small": {"base": "table2.toml", "segment": 4, "width": 64, "heads": 4, "feed_forward": 256, "part": 4, "slots": 8},
     "paper": {"base": "table2-paper.toml", "segment": 128, "width": 512, "heads": 8, "feed_forward": 2048, "part": 1, "slots": 1024},
 }
 LENGTHS = ((1600, 250, 23.95), (1024, 168, 23.67), (512, 94, 23.94), (256, 58, 25.39), (128, 39, 25.60), (32, 26, 27.22))
@@ -92,7 +92,7 @@ def main():
     paths = {} if arguments.render else experiments.find_text(arguments)
     experiment = experiments.Training("table2", arguments, HERE / size["base"], all_rows, paths)
     experiment.run_all()
-    render(experiment, all_rows, f"examples/paper/table2.py --seeds {arguments.seeds}")
+    render(experiment, all_rows, "examples/paper/table2.py")
     return experiment.finish()
 
 

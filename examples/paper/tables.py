@@ -75,10 +75,12 @@ def origin(records, command):
         return "No results yet."
     dates = sorted({r["date"] for r in some})
     cpus = sorted({r["cpu"] for r in some})
-    parts = [f"Measured {' to '.join(sorted({dates[0], dates[-1]}))} on {', '.join(cpus)}"]
+    threads = sorted({r["threads"] for r in some})
+    parts = [f"Measured {' to '.join(sorted({dates[0], dates[-1]}))} on {', '.join(cpus)}, {' or '.join(map(str, threads))} thread{'s' if threads[-1] > 1 else ''} a row"]
     seeds = sorted({r["seed"] for r in some if "seed" in r})
     if seeds:
         parts.append(f"seeds {', '.join(map(str, seeds))}")
+        command += f" --seeds {len(seeds)}" if seeds == list(range(len(seeds))) else f" --seeds {','.join(map(str, seeds))},"
     data = {digest: "held out" if "validation" in path else "data" for r in some for path, digest in r.get("data", {}).items()}
     if data:
         parts.append(f"SHA-256 of the files begins with {', '.join(f'{digest} ({what})' for digest, what in data.items())}")

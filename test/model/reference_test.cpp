@@ -214,7 +214,8 @@ TEST_P(WholeModel, IsWhatItShouldBe) {
 
 INSTANTIATE_TEST_SUITE_P(Cases, WholeModel,
                          testing::Values("base", "no-memory", "odd-shapes", "projected-post-norm",
-                                         "transformer", "transformer-post-norm"),
+                                         "placements", "placements-post-norm", "transformer",
+                                         "transformer-post-norm"),
                          [](const auto &info) {
                            std::string name = info.param;
                            std::replace(name.begin(), name.end(), '-', '_');

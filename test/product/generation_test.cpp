@@ -56,6 +56,8 @@ std::vector<Shape> shapes() {
       {"postNorm", "projected-post-norm", 1},
       {"postNormBatch3", "projected-post-norm", 3},
       {"headOne", "head-one", 1},
+      {"placements", "placements", 1},
+      {"placementsPostNorm", "placements-post-norm", 2},
       {"manySlots", "many-slots", 1},
       {"tiny", "tiny", 1, 5},
       {"transformer", "transformer", 1, 2},

@@ -87,7 +87,8 @@ TEST_P(Trace, IsWhatIsExpectedUnderEverySchedule) {
 INSTANTIATE_TEST_SUITE_P(Cases, Trace,
                          testing::Values("base", "no-memory", "odd-shapes", "projected-post-norm",
                                          "head-one", "many-slots", "tiny", "transformer",
-                                         "transformer-post-norm", "lstm", "lstm-tied"),
+                                         "transformer-post-norm", "lstm", "lstm-tied", "placements",
+                                         "placements-post-norm"),
                          testName);
 
 class TraceForAnotherCpu : public Trace {};
@@ -131,7 +132,8 @@ TEST_P(TraceWithDropout, HasTheSameBitsUnderEverySchedule) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, TraceWithDropout,
-                         testing::Values("base", "head-one", "projected-post-norm"), testName);
+                         testing::Values("base", "head-one", "projected-post-norm", "placements"),
+                         testName);
 
 class TraceWithPairs : public Trace {};
 

@@ -35,6 +35,8 @@ TEST(Configuration, ModelAndDefaults) {
   EXPECT_FALSE(configuration->model.postNorm);
   EXPECT_EQ(configuration->memory.slots, 0);
   EXPECT_EQ(configuration->memory.writeHeads, 3) << "as many as heads";
+  EXPECT_EQ(configuration->memory.readLayers, 1) << "all of the encoder";
+  EXPECT_EQ(configuration->memory.writeLayers, 1);
   EXPECT_EQ(configuration->initializer.memoryBias, 0.3);
   EXPECT_EQ(configuration->train.schedule, "mrbp");
   EXPECT_EQ(configuration->text, model);
@@ -101,6 +103,8 @@ tie_embeddings = true
 slots = 5
 temperature = 1
 write_heads = 5
+read_layers = 1
+write_layers = 1
 slot_value = "projected"
 [initializer]
 embedding = 0.5
@@ -153,6 +157,10 @@ TEST(Configuration, WrongTypesAndRanges) {
             "m.toml:10: expected temperature to be a number greater than 0, but got 0");
   EXPECT_EQ(messageOf(with("[memory]\nslots = 4\nwrite_heads = 4\n")),
             "m.toml:11: expected write_heads to divide d_model = 30, but got 4");
+  EXPECT_EQ(messageOf(with("[memory]\nslots = 4\nread_layers = 0\n")),
+            "m.toml:11: expected read_layers to be an integer in [1, 1], but got 0");
+  EXPECT_EQ(messageOf(with("[memory]\nslots = 4\nwrite_layers = 2\n")),
+            "m.toml:11: expected write_layers to be an integer in [1, 1], but got 2");
   EXPECT_EQ(messageOf(with("[train]\nhorizon = 4\nstride = 5\n")),
             "m.toml:11: expected stride to be at most horizon = 4, but got 5");
   EXPECT_EQ(messageOf(with("[data]\ngap = [5, 2]\n")),
