@@ -87,7 +87,7 @@ def glyph(token):
         return f"[vector {-token}]"
     if not analysis["text"]:
         return str(token)
-    return {10: "↵\n", 9: "\\t"}.get(token) or (chr(token) if 32 <= token < 127 else f"\\x{token:02x}")
+    return {10: "↵", 9: "\\t"}.get(token) or (chr(token) if 32 <= token < 127 else f"\\x{token:02x}")
 
 
 # A slot and a segment as the page shows them.
@@ -111,7 +111,7 @@ def check_choice(page, slot, segment, view):
     for head, row in enumerate(rows):
         assert abs(float(row.all("td")[1].text()) - self_weight(segment, slot, head)) < 6e-4
     listed = [row.all("td")[0].text() for row in page.id("tokens").all("tr")[1:]]
-    assert listed == ["␣" if token == 32 and analysis["text"] else glyph(token).strip() for token, *_ in analysis["slot"]["tokens"][slot]]
+    assert listed == ["␣" if token == 32 and analysis["text"] else glyph(token) for token, *_ in analysis["slot"]["tokens"][slot]]
     return len(weights)
 
 

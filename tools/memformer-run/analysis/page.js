@@ -31,12 +31,12 @@ const state = { slot: 0, segment: 0, view: 0 };
 function glyph(token) {
   if (token < 0) return { text: `[vector ${-token}]`, code: true };
   if (!data.text) return { text: String(token), code: false };
-  if (token === 10) return { text: '↵\n', code: true };
+  if (token === 10) return { text: '↵', code: true, after: '\n' };
   if (token === 9) return { text: '\\t', code: true };
   if (token >= 32 && token < 127) return { text: String.fromCharCode(token), code: false };
   return { text: '\\x' + token.toString(16).padStart(2, '0'), code: true };
 }
-const label = token => token === 32 && data.text ? '␣' : glyph(token).text.trim();
+const label = token => token === 32 && data.text ? '␣' : glyph(token).text;
 // What the write at a segment reads: the encoder's tokens, and the learned vectors behind them.
 const tokenAt = (t, position) => position < L ? data.tokens[t][position] : L - position - 1;
 
@@ -170,7 +170,7 @@ function drawScatter() {
     add(plot, 'line', { class: 'grid', x1: plot.left, x2: plot.right, y1: plot.y(value), y2: plot.y(value) });
     add(plot, 'text', { x: plot.left - 8, y: plot.y(value) + 4, 'text-anchor': 'end' }, value);
   }
-  const step = niceStep(domain.x[1] - domain.x[0], 5), digits = Math.max(0, -Math.floor(Math.log10(step)));
+  const step = niceStep(domain.x[1] - domain.x[0], 7), digits = Math.max(0, -Math.floor(Math.log10(step)));
   for (let value = Math.ceil(domain.x[0] / step) * step; value <= domain.x[1]; value += step)
     add(plot, 'text', { x: plot.x(value), y: plot.bottom + 17, 'text-anchor': 'middle' }, format(value, digits));
   add(plot, 'text', { x: (plot.left + plot.right) / 2, y: plot.bottom + 36, 'text-anchor': 'middle' }, '‖v‖');
@@ -201,11 +201,11 @@ function drawText() {
   let before = [], after = [];
   for (let s = t - 1; data.text && !data.restarts[s + 1] && !data.restarts[s] && s >= 0 && before.length < around; s--) before = data.tokens[s].concat(before);
   for (let s = t + 1; data.text && s < T && !data.restarts[s] && after.length < around; s++) after = after.concat(data.tokens[s]);
-  const context = tokens => box.append(element('span', 'context', tokens.map(token => glyph(token).text).join('')));
+  const context = tokens => box.append(element('span', 'context', tokens.map(token => glyph(token)).map(({ text, after = '' }) => text + after).join('')));
   context(before.slice(-around));
   const positions = L + data.cls_tokens;
   for (let position = 0; position < positions; position++) {
-    const weight = weights.get(position) || 0, { text, code } = glyph(tokenAt(t, position)), token = element('span', '', '');
+    const weight = weights.get(position) || 0, { text, code, after = '' } = glyph(tokenAt(t, position)), token = element('span', '', '');
     token.textContent = text;
     if (code) token.classList.add('code');
     if (!data.text || position >= L) token.classList.add('id');
@@ -218,7 +218,7 @@ function drawText() {
     }
     token.setAttribute('aria-label', `${label(tokenAt(t, position))}, weight ${format(weight, 3)}`);
     token.tabIndex = position === 0 ? 0 : -1;
-    box.append(token);
+    box.append(token, after);
   }
   context(after.slice(0, around));
   const own = ownWeight(t, k, view), rest = Math.max(0, 1 - own - stored);
@@ -403,7 +403,7 @@ function draw() {
   select(state.slot, state.segment);
 }
 
-// Where to begin: what the address asks for, else where few tokens are read with most weight, by a slot that often keeps.
+// Where to begin: what the address asks for, else where about four tokens are read, by a slot that often keeps.
 function begin() {
   const asked = new URLSearchParams(location.hash.slice(1)), number = name => Number.parseInt(asked.get(name) ?? '', 10);
   if (asked.has('slot') || asked.has('segment')) {
@@ -413,10 +413,11 @@ function begin() {
     let best = -1;
     for (let t = Math.floor(T / 2); t < T; t++)
       for (let k = 0; k < K; k++) {
-        let focus = 0;
-        weightsAt(t, k, 0).forEach(weight => { focus += weight * weight; });
-        focus *= 1.2 - data.slot.update_rate[k];
-        if (focus > best) { best = focus; state.slot = k; state.segment = t; }
+        let sum = 0, squares = 0;
+        weightsAt(t, k, 0).forEach(weight => { sum += weight; squares += weight * weight; });
+        // Weights on n tokens alike count as n.
+        const likes = sum * Math.exp(-(Math.log(sum * sum / Math.max(squares, 1e-9) / 4 + 1e-9) ** 2)) * (1.2 - data.slot.update_rate[k]);
+        if (likes > best) { best = likes; state.slot = k; state.segment = t; }
       }
   }
   const dark = asked.get('theme') ? asked.get('theme') === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
