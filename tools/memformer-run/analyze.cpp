@@ -18,12 +18,14 @@ struct Options {
   ModelRequest request;
   std::string weights, text, tokens, out;
   int64_t segments = 256;
+  std::optional<int64_t> write; // after this layer of the encoder; else the last
   AnalysisSettings settings;
   unsigned threads = 0;
 };
 
-constexpr std::string_view attentionName = "write_attention", biasName = "memory.bias";
-constexpr int64_t tracedTogether = 4; // segments in a rollout: attention is large
+constexpr std::string_view lastWrite = "write_attention", biasName = "memory.bias";
+constexpr int64_t maxEncoderLayers = 1024; // more than any model has
+constexpr int64_t tracedTogether = 4;      // segments in a rollout: attention is large
 
 /// What is read, and how its tokens are shown.
 struct Input {
@@ -79,32 +81,55 @@ std::vector<double> biasNorms(const Session &session, uint32_t parameter, int64_
 
 /// The sizes that an analysis needs, of a model whose write it can see.
 struct MemoryShape {
+  std::string attention;      // the output of the write in question
+  std::vector<int64_t> early; // layers after which the memory is written too, before the last write
   int64_t heads = 0, slots = 0, vectors = 0;
   uint32_t bias = 0;
 };
 
 Result<MemoryShape> memoryShape(const Manifest &manifest, const DataShape &shape,
-                                const std::string &path) {
-  const auto output = manifest.findOutput(attentionName);
+                                const Options &options) {
+  const std::string &path = options.request.path;
+  const auto last = manifest.findOutput(lastWrite);
   const auto bias = manifest.findParameter(biasName);
-  if (!output || !bias || !manifest.findInput("encoder_tokens"))
+  if (!last || !bias || !manifest.findInput("encoder_tokens"))
     return error("{}: expected a model with memory slots that segments are written to (kind = "
                  "\"memformer\", memory.slots of at least 1), but '{}' {}",
                  path, manifest.name,
-                 !output ? "yields no attention of a write"
+                 !last   ? "yields no attention of a write"
                  : !bias ? "has no parameter 'memory.bias'"
                          : "has no input 'encoder_tokens'");
+  MemoryShape memory;
+  for (int64_t layer = 0; layer < maxEncoderLayers; ++layer)
+    if (manifest.findOutput(fmt::format("{}.{}", lastWrite, layer)))
+      memory.early.push_back(layer);
+  memory.attention = lastWrite;
+  if (options.write) {
+    if (std::ranges::find(memory.early, *options.write) == memory.early.end())
+      return error("{}: expected --write to be a layer after which the memory is written before "
+                   "the last write, {}, but got {}",
+                   path,
+                   memory.early.empty() ? "of which there are none"
+                                        : fmt::format("{}", fmt::join(memory.early, " or ")),
+                   *options.write);
+    memory.attention = fmt::format("{}.{}", lastWrite, *options.write);
+  }
   // [B, H, K, 1 + L + C]
-  const std::vector<int64_t> &sizes = manifest.outputs[*output].shape;
+  const std::vector<int64_t> &sizes =
+      manifest.outputs[*manifest.findOutput(memory.attention)].shape;
   const std::vector<int64_t> &rows = manifest.parameters[*bias].shape;
   if (sizes.size() != 4 || sizes[0] != shape.batch || sizes[3] < 1 + shape.segment ||
       rows.size() != 2 || rows[0] != sizes[2])
     return error("{}: expected '{}' to be [batch, heads, slots, 1 + tokens] and '{}' [slots, "
                  "width], but got [{}] and [{}]",
-                 path, attentionName, biasName, fmt::join(sizes, ", "), fmt::join(rows, ", "));
+                 path, memory.attention, biasName, fmt::join(sizes, ", "), fmt::join(rows, ", "));
   if (sizes[3] > 65536)
     return error("{}: expected segments of at most 65535 tokens, but got {}", path, sizes[3] - 1);
-  return MemoryShape{sizes[1], sizes[2], sizes[3] - 1 - shape.segment, *bias};
+  memory.heads = sizes[1];
+  memory.slots = sizes[2];
+  memory.vectors = sizes[3] - 1 - shape.segment;
+  memory.bias = *bias;
+  return memory;
 }
 
 bool hasTargets(const TokenRollout &tokens, int64_t segment) {
@@ -114,7 +139,8 @@ bool hasTargets(const TokenRollout &tokens, int64_t segment) {
       [](int32_t target) { return target >= 0; });
 }
 
-Result<void> collect(Session &session, Source &source, int64_t limit, Analysis &analysis) {
+Result<void> collect(Session &session, Source &source, const std::string &attentionName,
+                     int64_t limit, Analysis &analysis) {
   const Manifest &manifest = session.manifest();
   const auto entries = size_t(manifest.outputs[*manifest.findOutput(attentionName)].elements());
   std::vector<float> attention(entries * size_t(session.segments()));
@@ -173,6 +199,10 @@ Result<void> write(const Options &options, const nlohmann::ordered_json &json) {
 
 void printSummary(const Options &options, const Analysis &analysis, const MemoryShape &memory) {
   constexpr const char *names[] = {"keeps", "blends", "replaces"};
+  if (!memory.early.empty())
+    fmt::print("the memory is written {} times in a segment; this is {}\n", memory.early.size() + 1,
+               options.write ? fmt::format("the write after layer {}", *options.write)
+                             : std::string("the last write"));
   fmt::print("{} slots with {} {}, {} {}\n", memory.slots, memory.heads,
              memory.heads == 1 ? "head" : "heads", analysis.segments(),
              analysis.segments() == 1 ? "segment" : "segments");
@@ -203,7 +233,7 @@ Result<int> run(const Options &options) {
   auto shape = dataShape(manifest);
   if (!shape)
     return std::unexpected(shape.error());
-  auto memory = memoryShape(manifest, *shape, options.request.path);
+  auto memory = memoryShape(manifest, *shape, options);
   if (!memory)
     return std::unexpected(memory.error());
   auto input = openInput(options, model->configuration, *shape);
@@ -217,9 +247,11 @@ Result<int> run(const Options &options) {
 
   Analysis analysis(memory->slots, memory->heads, shape->segment, memory->vectors,
                     options.settings);
-  MEMFORMER_TRY(collect(**session, *input->source, options.segments, analysis));
+  MEMFORMER_TRY(collect(**session, *input->source, memory->attention, options.segments, analysis));
   nlohmann::ordered_json json = {
       {"model", options.request.path}, {"source", input->name}, {"text", input->text}};
+  // Of several writes in a segment, which one this is.
+  json["write"] = memory->attention;
   json.update(analysis.finish(biasNorms(**session, memory->bias, memory->slots)));
   MEMFORMER_TRY(write(options, json));
   printSummary(options, analysis, *memory);
@@ -244,6 +276,9 @@ void addAnalyze(CLI::App &app, Action &action) {
       ->excludes(text);
   command->add_option("--out", options->out, "folder for analysis.json and analysis.html")
       ->required();
+  command->add_option("--write", options->write,
+                      "of a model that is written several times in a segment: the write after "
+                      "this layer of the encoder [the last]");
   command->add_option("--segments", options->segments, "segments to look at, at most")
       ->check(CLI::Range(int64_t(1), int64_t(1) << 20))
       ->capture_default_str();

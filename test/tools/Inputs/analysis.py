@@ -42,7 +42,7 @@ shape = [T, 1, L]
 write_safetensors("tokens.safetensors", {"encoder_tokens": (shape, flat(encoder)), "decoder_tokens": (shape, flat(decoder)), "targets": (shape, flat(segments))})
 command = ["memformer-run", "trace", "model.toml", "--weights", "run/weights.safetensors", "--tokens", "tokens.safetensors", "--out", "trace.safetensors"]
 subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-sizes, attention = read_safetensors("trace.safetensors")["write_attention"]
+sizes, attention = read_safetensors("trace.safetensors")[analysis["write"]]
 assert sizes == [T, 1, H, K, 1 + S], sizes
 weight = lambda t, h, k, entry: attention[((t * H + h) * K + k) * (1 + S) + entry]
 mean = lambda t, k, entry: sum(weight(t, h, k, entry) for h in range(H)) / H

@@ -295,7 +295,7 @@ function select(slot, segment, view = state.view) {
 function fill() {
   byId('model').textContent = data.model;
   const count = (n, word) => `${n.toLocaleString('en')} ${word}${n === 1 ? '' : 's'}`;
-  byId('summary').textContent = `${count(K, 'slot')} with ${count(data.heads, 'head')}, written at ${count(T, 'segment')} of ${count(L, data.text ? 'byte' : 'token')}${data.source ? ' of ' + data.source : ''}`;
+  byId('summary').textContent = `${count(K, 'slot')} with ${count(data.heads, 'head')}, written at ${count(T, 'segment')} of ${count(L, data.text ? 'byte' : 'token')}${data.source ? ' of ' + data.source : ''}${data.write.includes('.') ? `, by the write after layer ${data.write.split('.')[1]} of the encoder` : ''}`;
   byId('keeps').textContent = data.thresholds.keeps;
   byId('replaces').textContent = data.thresholds.replaces;
   const meanings = { 1: `self weight at least ${data.thresholds.keeps}`, 2: 'in between', 3: `self weight at most ${data.thresholds.replaces}` };
