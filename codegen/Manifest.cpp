@@ -147,6 +147,8 @@ llvm::Expected<json::Object> ManifestBuilder::build() {
   manifest["schedule"] = schedule.getValue();
   manifest["batch"] = batch.getInt();
   manifest["parameters"] = tensors(program::TensorKind::Parameter);
+  if (json::Array fixed = tensors(program::TensorKind::Fixed); !fixed.empty())
+    manifest["fixed"] = std::move(fixed);
   return manifest;
 }
 

@@ -41,6 +41,15 @@ Value LayerBuilder::param(const Twine &name, Shape shape, InitializerKind kind, 
   return LoadParamOp::create(builder, location, type(shape), symbol);
 }
 
+Value LayerBuilder::linearWithoutBias(Value input, const Twine &name, int64_t out) {
+  SmallVector<int64_t> shape(typeOf(input).getShape());
+  Value weight = param(name + ".weight", {out, shape.back()}, InitializerKind::Uniform,
+                       1 / std::sqrt(double(shape.back())));
+  shape.back() = out;
+  return LinearOp::create(builder, location, type(shape), input, weight, Value(),
+                          /*transposed=*/false);
+}
+
 std::pair<Value, Value> LayerBuilder::linearParams(const Twine &name, int64_t out, int64_t in) {
   double bound = 1 / std::sqrt(double(in));
   Value weight = param(name + ".weight", {out, in}, InitializerKind::Uniform, bound);
@@ -89,15 +98,23 @@ Value LayerBuilder::attention(Value input, Value context, StringRef name, bool c
   Value query = linear(input, (name + ".query").str(), model.width);
   Value key = linear(context, (name + ".key").str(), model.width);
   Value value = linear(context, (name + ".value").str(), model.width);
-  bool drop = model.dropout > 0;
-  auto result = AttentionOp::create(
+  Value result = attend(query, key, value, causal, /*drop=*/true);
+  return linear(result, (name + ".output").str(), model.width);
+}
+
+Value LayerBuilder::attend(Value query, Value key, Value value, bool causal, bool drop,
+                           Value relativeQuery, Value relativeKey) {
+  drop &= model.dropout > 0;
+  auto attention = AttentionOp::create(
       builder, location,
       TypeRange{query.getType(), type({batch, model.heads, typeOf(query).getDimSize(1)})}, query,
-      key, value, drop ? dropoutKey : Value(), builder.getI64IntegerAttr(model.heads),
+      key, value, relativeQuery, relativeKey, drop ? dropoutKey : Value(),
+      builder.getI64IntegerAttr(model.heads),
       builder.getF64FloatAttr(1 / std::sqrt(double(model.width / model.heads))),
-      causal ? builder.getUnitAttr() : UnitAttr(), builder.getF64FloatAttr(model.dropout),
+      causal ? builder.getUnitAttr() : UnitAttr(),
+      builder.getF64FloatAttr(drop ? model.dropout : 0),
       builder.getI32IntegerAttr(drop ? nextStream() : 0));
-  return linear(result.getResult(), (name + ".output").str(), model.width);
+  return attention.getResult();
 }
 
 Value LayerBuilder::feedForward(Value input, StringRef name) {

@@ -41,6 +41,7 @@ protected:
   /// Loads a parameter, which its first use declares.
   Value param(const llvm::Twine &name, Shape shape, InitializerKind kind, double value);
   Value linear(Value input, llvm::StringRef name, int64_t out);
+  Value linearWithoutBias(Value input, const llvm::Twine &name, int64_t out);
   /// Weight [out, in] and bias [out].
   std::pair<Value, Value> linearParams(const llvm::Twine &name, int64_t out, int64_t in);
   Value layerNorm(Value input, const llvm::Twine &name);
@@ -50,6 +51,9 @@ protected:
 
   /// [B,L] to [B,L,d], with learned positions `position` [L,d] where it is not empty.
   Value embed(Value tokens, llvm::StringRef position);
+  /// Attention of what is projected already; `drop`: with the model's dropout.
+  Value attend(Value query, Value key, Value value, bool causal, bool drop,
+               Value relativeQuery = {}, Value relativeKey = {});
   Value attention(Value input, Value context, llvm::StringRef name, bool causal);
   Value feedForward(Value input, llvm::StringRef name);
   /// x + f(LN(x)), or LN(x + f(x)) with post-norm.

@@ -60,6 +60,9 @@ OwningOpRef<ModuleOp> memformer::buildModel(MLIRContext &context,
     return buildTransformer(context, configuration, batch);
   if (configuration.model.kind == "lstm")
     return buildLstm(context, configuration, batch);
+  if (configuration.model.kind == "transformer-xl" ||
+      configuration.model.kind == "compressive-transformer")
+    return buildCachedTransformer(context, configuration, batch);
   return buildMemformer(context, configuration, batch);
 }
 

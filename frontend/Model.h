@@ -36,6 +36,14 @@ buildTransformer(mlir::MLIRContext &context, const Configuration &configuration,
 mlir::OwningOpRef<mlir::ModuleOp> buildLstm(mlir::MLIRContext &context,
                                             const Configuration &configuration, int64_t batch);
 
+/// The Transformer-XL of docs/transformer-xl.md or the Compressive Transformer of
+/// docs/compressive-transformer.md, by the kind: a recurrence @transformer_xl or
+/// @compressive_transformer with states `memory.N` `[B,M,d]` and, of the latter,
+/// `compressed_memory.N` `[B,C,d]`; inputs, loss and outputs as of the Transformer.
+mlir::OwningOpRef<mlir::ModuleOp> buildCachedTransformer(mlir::MLIRContext &context,
+                                                         const Configuration &configuration,
+                                                         int64_t batch);
+
 /// The model of the configuration's kind.
 mlir::OwningOpRef<mlir::ModuleOp> buildModel(mlir::MLIRContext &context,
                                              const Configuration &configuration, int64_t batch);

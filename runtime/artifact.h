@@ -34,7 +34,7 @@ struct TensorInfo {
 };
 
 struct Initializer {
-  enum class Kind { Uniform, Normal, Constant, Rows };
+  enum class Kind { Uniform, Normal, Constant, Rows, Sinusoids };
   Kind kind = Kind::Constant;
   double value = 0;
 };
@@ -152,6 +152,9 @@ struct Manifest {
   TargetInfo target;
   std::vector<SpaceInfo> spaces;
   std::vector<ParameterInfo> parameters;
+  /// In the space of parameters too, but neither trained nor in weights files: their initializers
+  /// say what they are.
+  std::vector<ParameterInfo> fixed;
   std::vector<TensorInfo> state; // offsets in a slot of the replay buffer
   std::vector<InputInfo> inputs; // of one segment
   std::vector<TensorInfo> outputs;

@@ -18,10 +18,15 @@ constexpr int64_t mostCount = 1 << 24;
 constexpr int64_t mostLayers = 4096;
 constexpr double infinite = std::numeric_limits<double>::infinity();
 
+bool cachesHiddenStates(const ModelSettings &model) {
+  return model.kind == "transformer-xl" || model.kind == "compressive-transformer";
+}
+
 void readModel(TableReader &reader, ModelSettings &model) {
   reader.enter("model");
   const std::vector<std::string_view> types = {"f32", "bf16", "int8"};
-  const std::vector<std::string_view> kinds = {"memformer", "transformer", "lstm"};
+  const std::vector<std::string_view> kinds = {"memformer", "transformer", "transformer-xl",
+                                               "compressive-transformer", "lstm"};
   size_t kind = 0, activation = 0, norm = 0, precision = 0;
   reader.choice("kind", kind, kinds);
   model.kind = kinds[kind];
@@ -47,6 +52,8 @@ void readModel(TableReader &reader, ModelSettings &model) {
   } else {
     size("layers", model.layers, mostLayers);
   }
+  if (cachesHiddenStates(model))
+    reader.boolean("untied_biases", model.untiedBiases);
   const std::vector<std::string_view> precisions = {"f32", "bf16", "tf32"};
   reader.choice("precision", precision, precisions);
   model.precision = precisions[precision];
@@ -61,8 +68,31 @@ void readModel(TableReader &reader, ModelSettings &model) {
                                      model.width, model.heads));
 }
 
+void readCaches(TableReader &reader, const ModelSettings &model, MemorySettings &memory) {
+  const std::vector<std::string_view> compressions = {"convolution", "mean", "max"};
+  size_t gradient = 0, compression = 0;
+  memory.length = model.segment;
+  reader.integer("length", memory.length, 1, mostWidth);
+  reader.choice("gradient", gradient, {"stop", "replay"});
+  memory.replayGradient = gradient == 1;
+  if (model.kind != "compressive-transformer")
+    return;
+  memory.compressedLength = memory.length;
+  reader.integer("compressed_length", memory.compressedLength, 1, mostWidth);
+  reader.integer("compression_rate", memory.compressionRate, 1, mostWidth);
+  reader.choice("compression", compression, compressions);
+  reader.number("reconstruction_weight", memory.reconstructionWeight, 0, infinite);
+  memory.compression = compressions[compression];
+  if (memory.compressionRate > 0 && model.segment % memory.compressionRate != 0)
+    reader.fail("compression_rate",
+                fmt::format("expected compression_rate to divide segment = {}, but got {}",
+                            model.segment, memory.compressionRate));
+}
+
 void readMemory(TableReader &reader, const ModelSettings &model, MemorySettings &memory) {
   reader.enter("memory");
+  if (cachesHiddenStates(model))
+    return readCaches(reader, model, memory);
   if (model.kind != "memformer")
     return;
   memory.writeHeads = model.heads;
@@ -91,7 +121,7 @@ void readInitializer(TableReader &reader, const ModelSettings &model,
   reader.enter("initializer");
   reader.number("embedding", initializer.embedding, 0, infinite);
   initializer.position = initializer.embedding;
-  if (model.kind != "lstm")
+  if (model.kind == "memformer" || model.kind == "transformer")
     reader.number("position", initializer.position, 0, infinite);
   if (model.kind == "memformer")
     reader.number("memory_bias", initializer.memoryBias, 0, infinite, "(");

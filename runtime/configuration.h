@@ -12,7 +12,8 @@ namespace memformer {
 
 /// [model]: the shape of the model. Widths, lengths and counts are numbers of elements.
 struct ModelSettings {
-  std::string kind = "memformer";  // "transformer" or "lstm"
+  /// "transformer", "transformer-xl", "compressive-transformer" or "lstm"
+  std::string kind = "memformer";
   int64_t vocab = 0;               // V
   int64_t width = 0;               // d_model
   int64_t heads = 0;               // H, divides width
@@ -26,12 +27,14 @@ struct ModelSettings {
   bool postNorm = false;           // norm = "post"
   double dropout = 0.0;            // in [0, 1)
   bool tieEmbeddings = false;
+  bool untiedBiases = false;     // transformer-xl, compressive-transformer: u and v of each layer
   std::string precision = "f32"; // "f32", "tf32" or "bf16": what matrix products multiply
   /// "f32", "bf16" or "int8": the type of the weights that a generated position reads.
   std::string generationWeights = "f32";
 };
 
-/// [memory]: the slots and how they are written. No slots: no memory at all.
+/// [memory]: of a memformer, the slots and how they are written (no slots: no memory at all); of
+/// Transformers that cache hidden states, how many.
 struct MemorySettings {
   int64_t slots = 0;        // K
   double temperature = 1.0; // > 0
@@ -41,6 +44,13 @@ struct MemorySettings {
   bool forget = true;
   bool projectedSlotValue = false; // slot_value = "projected"
   bool outputProjection = false;
+
+  int64_t length = 0;                      // M; the segment's length where the text does not say
+  bool replayGradient = false;             // gradient = "replay": it flows to earlier segments
+  int64_t compressedLength = 0;            // C; length where the text does not say
+  int64_t compressionRate = 4;             // c, divides the segment's length
+  std::string compression = "convolution"; // "mean" or "max"
+  double reconstructionWeight = 1.0;       // of the attention-reconstruction loss
 };
 
 /// [initializer]: what docs/model.md leaves to the run.

@@ -37,6 +37,16 @@ void fillRow(uint64_t key, std::span<float> row, double length) {
   forEachEntry([&](size_t i, double value) { row[i] = float(scale * value); });
 }
 
+/// Sines and then cosines of a position, of wavelengths from 2π to about 2π · base.
+void fillSinusoids(double position, double base, std::span<float> row) {
+  const size_t sines = (row.size() + 1) / 2;
+  for (size_t i = 0; i < row.size(); ++i) {
+    const size_t k = i < sines ? i : i - sines;
+    const double angle = position * std::pow(base, -2 * double(k) / double(row.size()));
+    row[i] = float(i < sines ? std::sin(angle) : std::cos(angle));
+  }
+}
+
 } // namespace
 
 void initializeParameter(const ParameterInfo &parameter, uint64_t seed, std::span<float> values,
@@ -51,6 +61,15 @@ void initializeParameter(const ParameterInfo &parameter, uint64_t seed, std::spa
       fillRow(extendKey(key, uint64_t(row)), values.subspan(size_t(row) * width, width), value);
     };
     pool.run(int64_t(values.size() / width), fill);
+    return;
+  }
+  if (parameter.initializer.kind == Initializer::Kind::Sinusoids) {
+    const size_t width = size_t(parameter.shape[1]), rows = size_t(parameter.shape[0]);
+    auto fill = [&](int64_t row) {
+      fillSinusoids(double(rows - 1 - size_t(row)), value,
+                    values.subspan(size_t(row) * width, width));
+    };
+    pool.run(int64_t(values.empty() ? 0 : rows), fill);
     return;
   }
   auto fill = [&](int64_t index) {

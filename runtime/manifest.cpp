@@ -80,8 +80,11 @@ Initializer readInitializer(const JsonReader &reader) {
     initializer.kind = Initializer::Kind::Constant;
   else if (kind == "rows")
     initializer.kind = Initializer::Kind::Rows;
+  else if (kind == "sinusoids")
+    initializer.kind = Initializer::Kind::Sinusoids;
   else
-    reader.member("kind").fail("expected uniform, normal, constant or rows, but got '{}'", kind);
+    reader.member("kind").fail(
+        "expected uniform, normal, constant, rows or sinusoids, but got '{}'", kind);
   initializer.value = reader.member("value").asNumber();
   return initializer;
 }
@@ -208,14 +211,18 @@ Manifest readManifest(const JsonReader &root) {
     root.member("batch").fail("expected at least 1, but got 0");
   manifest.target = readHostTarget(root.member("target"));
 
-  const auto parameters = root.member("parameters");
-  for (size_t i = 0, n = parameters.arraySize(); i < n; ++i) {
-    const auto entry = parameters.element(i);
-    ParameterInfo parameter{readTensor(entry), readInitializer(entry.member("initializer"))};
-    if (parameter.type != ElementType::F32)
-      entry.member("type").fail("expected f32, the type of all parameters, but got i32");
-    manifest.parameters.push_back(std::move(parameter));
-  }
+  auto read = [](const JsonReader &table, std::vector<ParameterInfo> &parameters) {
+    for (size_t i = 0, n = table.arraySize(); i < n; ++i) {
+      const auto entry = table.element(i);
+      ParameterInfo parameter{readTensor(entry), readInitializer(entry.member("initializer"))};
+      if (parameter.type != ElementType::F32)
+        entry.member("type").fail("expected f32, the type of all parameters, but got i32");
+      parameters.push_back(std::move(parameter));
+    }
+  };
+  read(root.member("parameters"), manifest.parameters);
+  if (root.has("fixed"))
+    read(root.member("fixed"), manifest.fixed);
   readTables(root, manifest);
   return manifest;
 }
@@ -228,6 +235,7 @@ Manifest readDeviceManifest(const JsonReader &entry, const Manifest &host) {
   manifest.schedule = host.schedule;
   manifest.batch = host.batch;
   manifest.parameters = host.parameters;
+  manifest.fixed = host.fixed;
   manifest.target = readDeviceTarget(entry.member("target"));
   readTables(entry, manifest);
   return manifest;

@@ -87,14 +87,25 @@ void checkStream(const Manifest &manifest, const std::string &where, JsonErrors 
 void checkManifest(const Manifest &manifest, const std::string &where, JsonErrors &errors) {
   checkUnique(manifest.spaces, where + ".spaces", errors);
   checkUnique(manifest.parameters, where + ".parameters", errors);
+  checkUnique(manifest.fixed, where + ".fixed", errors);
   checkUnique(manifest.state, where + ".state", errors);
   checkUnique(manifest.inputs, where + ".inputs", errors);
   checkUnique(manifest.outputs, where + ".outputs", errors);
   checkUnique(manifest.scalars, where + ".scalars", errors);
 
-  const uint64_t parameterBytes =
-      fixedBytes(manifest, where, "parameters", !manifest.parameters.empty(), errors);
-  checkLayout(manifest.parameters, parameterBytes, where + ".parameters", errors);
+  auto all = manifest.parameters;
+  all.insert(all.end(), manifest.fixed.begin(), manifest.fixed.end());
+  checkLayout(all, fixedBytes(manifest, where, "parameters", !all.empty(), errors),
+              where + ".parameters", errors);
+  for (const auto &parameter : manifest.fixed) {
+    const bool sinusoids = parameter.initializer.kind == Initializer::Kind::Sinusoids;
+    if (!sinusoids || parameter.shape.size() != 2)
+      errors.add(where + ".fixed", "expected '{}' to be a table of sinusoids", parameter.name);
+  }
+  // Gradients and moments are of the parameters that are trained.
+  uint64_t trainedBytes = 0;
+  for (const auto &parameter : manifest.parameters)
+    trainedBytes = std::max(trainedBytes, parameter.offset + parameter.bytes());
   checkLayout(manifest.inputs,
               fixedBytes(manifest, where, "inputs", !manifest.inputs.empty(), errors),
               where + ".inputs", errors);
@@ -107,15 +118,18 @@ void checkManifest(const Manifest &manifest, const std::string &where, JsonError
   // A model that is only evaluated has neither gradients nor moments.
   if (manifest.findSpace("gradients"))
     if (uint64_t bytes = fixedBytes(manifest, where, "gradients", false, errors);
-        bytes < parameterBytes)
-      errors.add(where + ".spaces", "expected gradients to have {} bytes as parameters, but got {}",
-                 parameterBytes, bytes);
+        bytes < trainedBytes)
+      errors.add(
+          where + ".spaces",
+          "expected gradients to have {} bytes as the parameters that are trained, but got {}",
+          trainedBytes, bytes);
   if (manifest.findSpace("optimizer"))
     if (uint64_t bytes = fixedBytes(manifest, where, "optimizer", false, errors);
-        bytes < 2 * parameterBytes)
+        bytes / 2 < trainedBytes)
       errors.add(where + ".spaces",
-                 "expected optimizer to have {} bytes, twice those of parameters, but got {}",
-                 2 * parameterBytes, bytes);
+                 "expected optimizer to have {} bytes, twice those of the parameters that are "
+                 "trained, but got {}",
+                 2 * trainedBytes, bytes);
 
   uint64_t slotBytes = 0;
   if (auto index = manifest.findSpace("replay")) {

@@ -98,7 +98,7 @@ private:
   void readLoop(const JsonReader &reader, Place place, Instruction &instruction) {
     instruction.op = Instruction::Op::Loop;
     if (place != Place::Outside || !hasSegments) {
-      reader.fail("expected loops only at the top level of train, evaluate, trace and begin");
+      reader.fail("expected loops only at the top level of train, evaluate, trace, begin and end");
       return;
     }
     const auto order = reader.string("order"), from = reader.string("from"),
@@ -160,8 +160,8 @@ void readFunctions(const JsonReader &functions, Manifest &manifest) {
     const auto which = Function(i);
     const bool ofStream =
         which == Function::Begin || which == Function::Step || which == Function::End;
-    const bool hasSegments = which != Function::Prepare && which != Function::Update &&
-                             (which == Function::Begin || !ofStream);
+    const bool hasSegments =
+        which != Function::Prepare && which != Function::Update && which != Function::Step;
     FunctionReader reader(manifest, hasSegments);
     const std::string key(name(which));
     // Generation is there where it was asked for.

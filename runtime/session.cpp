@@ -3,6 +3,7 @@
 #include "runtime/session.h"
 #include "runtime/cuda/device.h"
 #include "runtime/initialize.h"
+#include "runtime/instructions.h"
 #include "runtime/machine.h"
 #include "runtime/manifest.h"
 #include "runtime/rollout.h"
@@ -17,7 +18,10 @@ struct Session::Implementation {
   Implementation(std::shared_ptr<const Artifact> artifact, const SessionOptions &options,
                  std::unique_ptr<Device> device)
       : artifact(std::move(artifact)), options(options), device(std::move(device)),
-        memory(*this->device, options.segments), hooks(manifest(), options.segments) {}
+        memory(*this->device, options.segments), hooks(manifest(), options.segments) {
+    for (const auto &info : manifest().fixed)
+      initializeParameter(info, 0, memory.parameter(info, Access::Change), this->device->pool());
+  }
 
   const Manifest &manifest() const { return device->manifest(); }
 
@@ -193,15 +197,24 @@ Result<std::span<const float>> Session::step(std::span<const int32_t> token, int
 
 bool Session::endsSegments() const { return !manifest().function(Function::End).empty(); }
 
-Result<void> Session::end() {
+bool Session::endsAfterSteps() const {
+  const auto &streamed =
+      manifest().inputs[*manifest().findInput(manifest().stream->inputs[0].name)];
+  return !touches(manifest().function(Function::End), *manifest().findSpace("inputs"),
+                  streamed.offset);
+}
+
+Result<void> Session::end(const Rollout &rollout) {
   if (!endsSegments())
     return error("the artifact has no function 'end'");
-  if (impl->nextPosition != positions() || impl->dirty)
-    return error("expected all {} positions of the segment to have been steps since the parameters "
-                 "changed",
-                 positions());
+  if (impl->nextPosition < 0 || impl->dirty)
+    return error("expected a segment to have begun since the parameters changed");
+  if (endsAfterSteps() && impl->nextPosition != positions())
+    return error("expected all {} positions of the segment to have been steps", positions());
+  if (rollout.segments != 1)
+    return error("expected one segment to end, but got {}", rollout.segments);
   impl->nextPosition = -1;
-  return impl->execute(Function::End, 0, 0);
+  return impl->runRollout(Function::End, rollout, {});
 }
 
 Result<double> Session::update(const OptimizerScalars &scalars) {

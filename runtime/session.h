@@ -132,9 +132,13 @@ public:
   Result<std::span<const float>> step(std::span<const int32_t> token, int64_t position);
   /// Whether the next state depends on the streamed input: it is then there after `end` only.
   bool endsSegments() const;
-  /// After the step of the segment's last position: leaves the state of the next segment, as
-  /// `begin` does where it does not depend on the streamed input.
-  Result<void> end();
+  /// Whether `end` reads what the steps have left: then it comes after that of the last position.
+  /// Otherwise it reads the streamed input, and needs no steps.
+  bool endsAfterSteps() const;
+  /// Leaves the state of the next segment, as `begin` does where it does not depend on the streamed
+  /// input. `rollout` has one segment; of its inputs the streamed one, all of it, is read where
+  /// `endsAfterSteps` is false.
+  Result<void> end(const Rollout &rollout);
   /// Positions of a segment; 0 for an artifact without generation.
   int64_t positions() const;
 

@@ -17,8 +17,8 @@ SessionMemory::SessionMemory(Device &device, int64_t segments)
   scalars = manifest.findSpace("scalars");
   stepInputs = manifest.findSpace("step_inputs");
   stepOutputs = manifest.findSpace("step_outputs");
-  if (parameters)
-    parameterBytes = manifest.spaces[*parameters].bytes;
+  if (optimizer)
+    momentBytes = manifest.spaces[*optimizer].bytes / 2;
   if (replay)
     slotSize = manifest.spaces[*replay].segmentBytes;
 }
@@ -34,7 +34,7 @@ std::span<float> SessionMemory::floats(Space space, uint64_t base, const TensorI
 void SessionMemory::zeroMoments() const {
   if (!optimizer)
     return;
-  const auto moments = device.view(*optimizer, 0, 2 * parameterBytes, Access::Change);
+  const auto moments = device.view(*optimizer, 0, 2 * momentBytes, Access::Change);
   if (!moments.empty())
     std::memset(moments.data(), 0, moments.size());
 }

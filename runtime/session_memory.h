@@ -23,7 +23,7 @@ public:
     return floats(optimizer, 0, info, access);
   }
   std::span<float> secondMoment(const ParameterInfo &info, Access access) const {
-    return floats(optimizer, parameterBytes, info, access);
+    return floats(optimizer, momentBytes, info, access);
   }
   void zeroMoments() const;
 
@@ -47,7 +47,7 @@ private:
   Device &device;
   int64_t segments;
   Space parameters, gradients, optimizer, replay, scalars, stepInputs, stepOutputs;
-  uint64_t parameterBytes = 0, slotSize = 0;
+  uint64_t momentBytes = 0, slotSize = 0;
 };
 
 } // namespace memformer

@@ -4,6 +4,7 @@
 #include "codegen/host/AttentionTiles.h"
 #include "codegen/host/Emitters.h"
 #include "codegen/host/Math.h"
+#include "codegen/host/RelativeScores.h"
 #include "codegen/host/RowNorms.h"
 
 #include <limits>
@@ -47,9 +48,11 @@ private:
   QueryPanels panels;
   KeyBlocks blocks;
   ProbabilityDropout dropout;
+  std::optional<RelativeScores> relative;
   Value zero;
 
-  Value query, key, value, selfKey, selfValue, bias, result, lse, normalized;
+  Value query, key, value, selfKey, selfValue, bias, relativeQuery, relativeKey;
+  Value result, lse, normalized;
   /// Transposed queries and results [width, pitch], and the scores of a block [keys, pitch].
   Value packed, sums, scores;
 };
@@ -71,6 +74,10 @@ AttentionEmitter::AttentionEmitter(Emit &e, kernel::AttentionOp op,
   }
   if (op.getBias())
     bias = *next++;
+  if (op.getRelativeKey()) {
+    relativeQuery = *next++;
+    relativeKey = *next++;
+  }
   result = arguments.results[0];
   lse = arguments.results[1];
   if (op.getNormalize())
@@ -81,6 +88,8 @@ int64_t AttentionEmitter::emit(Value workgroup) {
   packed = e.scratch({shape.width * panels.pitch()});
   sums = e.scratch({shape.width * panels.pitch()});
   scores = e.scratch({blocks.rows() * panels.pitch()});
+  if (relativeKey)
+    relative.emplace(e, shape, panels, blocks);
 
   // Rows are normalised by the workgroup that has all of their heads.
   if (op.getNormalize()) {
@@ -112,6 +121,9 @@ void AttentionEmitter::emitPanel(const QueryPanel &panel, Value batch, Value hea
   Matrix keyMatrix = headOf(e, shape, key, shape.keys, batch, head);
   Matrix valueMatrix = headOf(e, shape, value, shape.keys, batch, head);
   dropout.begin(e, panel, batch, head);
+  if (relative)
+    relative->begin(panel, headOf(e, shape, relativeQuery, shape.queries, batch, head),
+                    headOf(e, shape, relativeKey, shape.keys, zero, head), factor);
 
   Softmax begin = beginSoftmax(panel, batch, head);
   SmallVector<Value> carried = begin.largest;
@@ -121,6 +133,8 @@ void AttentionEmitter::emitPanel(const QueryPanel &panel, Value batch, Value hea
       [&](Value firstTile, Value lastTile, Value firstKey, Value keys, ValueRange carried) {
         emitScores(e, shape, panel, blocks, firstTile, lastTile, firstKey, keyMatrix, packed,
                    scores);
+        if (relative)
+          relative->add(firstKey, keys, scores);
         Softmax old{SmallVector<Value>(carried.take_front(panel.vectors())),
                     SmallVector<Value>(carried.drop_front(panel.vectors()))};
         Softmax now = updateSoftmax(panel, firstKey, keys, old);
@@ -171,7 +185,7 @@ AttentionEmitter::Softmax AttentionEmitter::updateSoftmax(const QueryPanel &pane
     for (int64_t v = 0; v < vectors; ++v) {
       Value score = panel.load(e, scores, j, v);
       if (op.getCausal()) {
-        score = e.select(emitVisible(e, panel, v, e.addIndex(firstKey, j)), score, hidden);
+        score = e.select(emitVisible(e, shape, panel, v, e.addIndex(firstKey, j)), score, hidden);
         panel.store(e, score, scores, j, v);
       }
       next.push_back(e.max(largest[v], score));

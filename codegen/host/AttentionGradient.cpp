@@ -3,6 +3,7 @@
 #include "codegen/host/AttentionTiles.h"
 #include "codegen/host/Emitters.h"
 #include "codegen/host/Math.h"
+#include "codegen/host/RelativeScores.h"
 
 #include <numbers>
 
@@ -21,7 +22,7 @@ public:
   int64_t emit(Value workgroup);
 
 private:
-  void clear(const Matrix &head);
+  void clear(const Matrix &rows);
   void emitPanel(const QueryPanel &panel);
   void emitSelf(const QueryPanel &panel);
   void emitBlock(const QueryPanel &panel, const KeyBlocks &blocks, Value firstTile, Value lastTile,
@@ -38,14 +39,16 @@ private:
   QueryPanels panels;
   KeyBlocks blocks;
   ProbabilityDropout dropout;
+  std::optional<RelativeScores> relative;
   Value zero;
   float scale;
 
   SmallVector<Value> operands;
   /// The head of this workgroup in each tensor.
   Value batch, head;
-  Matrix gradient, query, key, value, result, selfKey, selfValue;
+  Matrix gradient, query, key, value, result, selfKey, selfValue, relativeQuery, relativeKey;
   Matrix queryGradient, keyGradient, valueGradient, selfKeyGradient, selfValueGradient;
+  Matrix relativeQueryGradient, relativeKeyGradient;
   Value lse;
   /// Transposed panels [width, pitch]: queries, gradients of the result, gradients of queries, and
   /// what the self column needs for a moment.
@@ -83,6 +86,10 @@ int64_t GradientEmitter::emit(Value workgroup) {
     selfKey = take(shape.queries);
     selfValue = take(shape.queries);
   }
+  if (op.getRelativeKey()) {
+    relativeQuery = take(shape.queries);
+    relativeKey = headOf(e, shape, *next++, shape.keys, zero, head);
+  }
   if (op.getDropoutKey())
     ++next;
   queryGradient = take(shape.queries);
@@ -91,6 +98,11 @@ int64_t GradientEmitter::emit(Value workgroup) {
   if (op.getSelfKey()) {
     selfKeyGradient = take(shape.queries);
     selfValueGradient = take(shape.queries);
+  }
+  if (op.getRelativeKey()) {
+    relativeQueryGradient = take(shape.queries);
+    relativeKeyGradient = take(shape.keys);
+    clear(relativeKeyGradient);
   }
 
   auto panelScratch = [&] { return e.scratch({shape.width * panels.pitch()}); };
@@ -102,6 +114,8 @@ int64_t GradientEmitter::emit(Value workgroup) {
   }
   scores = e.scratch({blocks.rows() * panels.pitch()});
   probabilities = e.scratch({blocks.rows() * panels.pitch()});
+  if (op.getRelativeKey())
+    relative.emplace(e, shape, panels, blocks);
 
   clear(keyGradient);
   clear(valueGradient);
@@ -128,6 +142,10 @@ void GradientEmitter::emitPanel(const QueryPanel &panel) {
   for (Value &log : negatedLogs)
     log = e.mul(log, e.splat(float(-std::numbers::log2e)));
 
+  if (relative) {
+    relative->begin(panel, relativeQuery, relativeKey);
+    relative->beginGradient();
+  }
   if (op.getSelfKey())
     emitSelf(panel);
   else
@@ -141,6 +159,8 @@ void GradientEmitter::emitPanel(const QueryPanel &panel) {
                    return Emit::Carried();
                  });
   storeTransposed(e, shape, panel, querySums, queryGradient);
+  if (relative)
+    relative->finishGradient(relativeQueryGradient);
 }
 
 // The self column is one more key that each query has for itself: all of it is lane-wise.
@@ -166,6 +186,8 @@ void GradientEmitter::emitSelf(const QueryPanel &panel) {
 void GradientEmitter::emitBlock(const QueryPanel &panel, const KeyBlocks &blocks, Value firstTile,
                                 Value lastTile, Value firstKey, Value keys) {
   emitScores(e, shape, panel, blocks, firstTile, lastTile, firstKey, key, packedQuery, scores);
+  if (relative)
+    relative->add(firstKey, keys, scores);
   emitScores(e, shape, panel, blocks, firstTile, lastTile, firstKey, value, packedGradient,
              probabilities);
   emitScoreGradients(panel, firstKey, keys);
@@ -173,6 +195,8 @@ void GradientEmitter::emitBlock(const QueryPanel &panel, const KeyBlocks &blocks
   addKeyGradient(panel, blocks, firstTile, lastTile, firstKey, scores, query, keyGradient);
   addKeyGradient(panel, blocks, firstTile, lastTile, firstKey, probabilities, gradient,
                  valueGradient);
+  if (relative)
+    relative->addGradient(firstKey, keys, scores, relativeKeyGradient);
 }
 
 void GradientEmitter::emitScoreGradients(const QueryPanel &panel, Value firstKey, Value keys) {
@@ -182,7 +206,7 @@ void GradientEmitter::emitScoreGradients(const QueryPanel &panel, Value firstKey
     for (int64_t v = 0; v < panel.vectors(); ++v) {
       Value p = emitExp2OfNegative(e, e.fma(panel.load(e, scores, j, v), exponent, negatedLogs[v]));
       if (op.getCausal())
-        p = e.select(emitVisible(e, panel, v, keyIndex), p, e.splat(0));
+        p = e.select(emitVisible(e, shape, panel, v, keyIndex), p, e.splat(0));
       Value product = panel.load(e, probabilities, j, v), kept = p;
       if (dropout) {
         Value keep = dropout.keep(e, v, keyIndex), factor = e.splat(dropout.scale());
@@ -198,21 +222,10 @@ void GradientEmitter::emitScoreGradients(const QueryPanel &panel, Value firstKey
 
 // dQ[i, c] += Σ over the block's keys of dS[j, i] · K[j, c], queries in lanes.
 void GradientEmitter::addQueryGradient(const QueryPanel &panel, Value firstKey, Value keys) {
-  int64_t vectors = panel.vectors();
   Matrix rows = key.from(e, firstKey, zero);
   Matrix transposed{rows.buffer, rows.offset, rows.columnStride, rows.rowStride};
   Matrix weights{scores, zero, panel.pitch(), 1};
-  RowTiles tiles = RowTiles::even(shape.width, tileRows(e.target, vectors));
-  tiles.forEach(e, zero, e.index(tiles.count), [&](Value, Value c, int64_t count) {
-    SmallVector<Value> added = emitTile(e, count, panel.lanes, transposed.from(e, c, zero), weights,
-                                        keys, panel.lanes.columns);
-    for (int64_t i = 0; i < count; ++i)
-      for (int64_t v = 0; v < vectors; ++v) {
-        Value at = e.addIndex(c, i);
-        panel.store(e, e.add(panel.load(e, querySums, at, v), added[i * vectors + v]), querySums,
-                    at, v);
-      }
-  });
+  emitAddToPanel(e, shape, panel, transposed, weights, keys, querySums);
 }
 
 // target[j, c] += Σ over the panel's queries of weights[j, i] · rows[i, c], columns in lanes.
@@ -221,27 +234,15 @@ void GradientEmitter::addKeyGradient(const QueryPanel &panel, const KeyBlocks &b
                                      const Matrix &rows, const Matrix &target) {
   Matrix panelRows = rows.from(e, panel.first, zero);
   Value depth = panel.count(e);
-  auto strip = [&](Value column, const Strip &strip) {
+  // A strip is as wide as a panel, for which the tiles of keys were chosen.
+  forEachStrip(e, shape, panels.pitch(), [&](Value column, const Strip &strip) {
     Matrix b = panelRows.from(e, zero, column);
-    int64_t vectors = strip.vectors();
     blocks.tiles.forEach(e, firstTile, lastTile, [&](Value, Value keyIndex, int64_t count) {
       Matrix a{weights, e.mulIndex(distance(e, firstKey, keyIndex), panel.pitch()), panel.pitch(),
                1};
-      SmallVector<Value> added = emitTile(e, count, strip, a, b, depth, strip.columns);
-      for (int64_t i = 0; i < count; ++i)
-        for (int64_t v = 0; v < vectors; ++v) {
-          Value row = e.addIndex(keyIndex, i), at = e.addIndex(column, v * e.lanes);
-          Value old = target.load(e, row, at, strip.active(v));
-          target.store(e, e.add(old, added[i * vectors + v]), row, at, strip.active(v));
-        }
+      emitAddTile(e, count, strip, a, b, depth, target, keyIndex, column);
     });
-  };
-  // A strip is as wide as a panel, for which the tiles of keys were chosen.
-  int64_t wide = panels.pitch(), whole = shape.width / wide * wide;
-  if (whole)
-    e.loop(zero, e.index(whole), wide, [&](Value column) { strip(column, Strip{e.lanes, wide}); });
-  if (whole < shape.width)
-    strip(e.index(whole), Strip{e.lanes, shape.width - whole});
+  });
 }
 
 } // namespace

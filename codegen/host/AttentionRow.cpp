@@ -23,22 +23,22 @@ int64_t headsOfWorkgroup(int64_t heads, int64_t keys, int64_t width) {
   return std::clamp<int64_t>(enough / bytes, 1, heads);
 }
 
-// Products of the query and the keys first … first + lanes − 1, lane i being key first + i. Those
-// beyond the last repeat it.
-static Value emitProducts(Emit &e, const AttentionRow &row, Value first) {
+// Products of a row and the rows first … first + lanes − 1 of `keys`, lane i being row first + i.
+// Those beyond `last` repeat it.
+static Value emitProducts(Emit &e, const AttentionRow &row, const Matrix &one, const Matrix &keys,
+                          Value first, Value last) {
   SmallVector<Value> offsets;
   for (int64_t i = 0; i < e.lanes; ++i) {
     Value key = e.addIndex(first, i);
-    if (row.most % e.lanes != 0)
-      key = e.minIndex(key, row.most - 1);
-    offsets.push_back(row.keys.from(e, key, e.index(0)).offset);
+    if (last)
+      key = arith::MinSIOp::create(e.b, e.loc, key, last);
+    offsets.push_back(keys.from(e, key, e.index(0)).offset);
   }
   auto add = [&](Value column, int64_t active, ValueRange sums) {
-    Value query = row.query.load(e, e.index(0), column, active);
+    Value query = one.load(e, e.index(0), column, active);
     Emit::Carried next;
     for (auto [offset, sum] : llvm::zip_equal(offsets, sums))
-      next.push_back(
-          e.fma(query, e.load(row.keys.buffer, e.addIndex(offset, column), active), sum));
+      next.push_back(e.fma(query, e.load(keys.buffer, e.addIndex(offset, column), active), sum));
     return next;
   };
   Emit::Carried sums(e.lanes, e.splat(0));
@@ -97,7 +97,12 @@ Value emitAttentionRow(Emit &e, const AttentionRow &row, Value scores) {
   Value count = e.broadcast(e.toInt(row.count));
   Emit::Carried largest =
       e.loop(e.index(0), row.count, e.lanes, {e.splat(lowest)}, [&](Value first, ValueRange seen) {
-        Value score = e.mul(emitProducts(e, row, first), factor);
+        Value last = row.most % e.lanes != 0 ? e.index(row.most - 1) : Value();
+        Value product = emitProducts(e, row, row.query, row.keys, first, last);
+        if (row.relative)
+          product = e.add(product, emitProducts(e, row, row.relative->first, row.relative->second,
+                                                first, e.addIndex(row.count, -1)));
+        Value score = e.mul(product, factor);
         Value key = e.add(e.broadcast(e.toInt(first)), e.iota());
         Value isSeen = e.compareInt(arith::CmpIPredicate::slt, key, count);
         score = e.select(isSeen, score, e.splat(lowest));

@@ -15,6 +15,8 @@ struct AttentionRow {
   mlir::Value count;
   int64_t most, width;
   double scale;
+  /// Where scores depend on distances too: a row, and rows of which number j belongs to key j.
+  std::optional<std::pair<Matrix, Matrix>> relative = std::nullopt;
 
   /// Entries of the scratch that `emitAttentionRow` needs.
   static int64_t scratchOf(Emit &e, int64_t most);

@@ -17,7 +17,8 @@ FailureOr<int64_t> emitAttentionStep(OpBuilder &builder, kernel::AttentionStepOp
   const int64_t perGroup = headsOfWorkgroup(shape.heads, shape.keys, shape.width);
   const int64_t groups = (shape.heads + perGroup - 1) / perGroup;
   Value scratch = e.scratch({AttentionRow::scratchOf(e, shape.keys)});
-  Value position = e.toIndex(e.loadScalar(arguments.operands[5], {}));
+  Value position =
+      e.addIndex(e.toIndex(e.loadScalar(arguments.operands[5], {})), int64_t(op.getBefore()));
   Value batch = e.divIndex(arguments.workgroup, groups);
   Value first = e.mulIndex(e.remIndex(arguments.workgroup, groups), perGroup);
   Value last = e.minIndex(e.addIndex(first, perGroup), shape.heads);
@@ -31,11 +32,15 @@ FailureOr<int64_t> emitAttentionStep(OpBuilder &builder, kernel::AttentionStepOp
       e.columns(shape.width, [&, from = from, to = to](Value column, int64_t active) {
         to.store(e, from.load(e, zero, column, active), position, column, active);
       });
-    emitAttentionRow(e,
-                     {row(arguments.operands[0]), keys, values, row(arguments.results[0]),
-                      e.addIndex(position, 1), shape.keys, shape.width,
-                      op.getScale().convertToDouble()},
-                     scratch);
+    AttentionRow attention{
+        row(arguments.operands[0]), keys,       values,      row(arguments.results[0]),
+        e.addIndex(position, 1),    shape.keys, shape.width, op.getScale().convertToDouble()};
+    // Row Lk − 1 of the table is that of the position itself.
+    if (op.getRelativeKey())
+      attention.relative = {row(arguments.operands[6]),
+                            headOf(e, shape, arguments.operands[7], shape.keys, zero, head)
+                                .from(e, distance(e, position, e.index(shape.keys - 1)), zero)};
+    emitAttentionRow(e, attention, scratch);
   });
   return shape.batch * groups;
 }

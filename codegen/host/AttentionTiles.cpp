@@ -148,7 +148,7 @@ void storeLogs(Emit &e, const AttentionShape &shape, const QueryPanel &panel, Va
 }
 
 KeyBlocks::KeyBlocks(const HostTarget &target, int64_t keys, int64_t vectors)
-    : tiles(RowTiles::even(keys, tileRows(target, vectors))),
+    : keys(keys), tiles(RowTiles::even(keys, tileRows(target, vectors))),
       tilesPerBlock(std::clamp<int64_t>(keysOfBlock / tiles.size, 1, tiles.count)) {}
 
 Emit::Carried
@@ -157,7 +157,7 @@ KeyBlocks::forEach(Emit &e, const QueryPanel &panel, bool causal, ValueRange ini
   Value end = e.index(tiles.count);
   if (causal) {
     // The first key of tile t is at least t · size.
-    Value last = panel.query(e, e.index(panel.pitch() - 1));
+    Value last = e.addIndex(panel.query(e, e.index(panel.pitch() - 1)), keys - panel.length);
     end = e.minIndex(e.addIndex(e.divIndex(last, tiles.size), 1), tiles.count);
   }
   auto block = [&](Value begin, ValueRange carried) {
@@ -180,7 +180,7 @@ static int64_t scoresOf(const HostTarget &target, int64_t vectors, const Attenti
   int64_t pitch = QueryPanels(target, shape.queries, vectors).pitch(), scores = 0;
   RowTiles tiles = RowTiles::even(shape.keys, tileRows(target, vectors));
   for (int64_t first = 0; first < shape.queries; first += pitch) {
-    int64_t last = std::min(first + pitch, shape.queries) - 1;
+    int64_t last = std::min(first + pitch, shape.queries) - 1 + shape.before();
     int64_t seen = causal ? std::min(last / tiles.size + 1, tiles.count) : tiles.count;
     scores += pitch * (seen * tiles.size + std::min(seen, tiles.large));
   }
@@ -237,8 +237,49 @@ SmallVector<Value> emitLaneProducts(Emit &e, const AttentionShape &shape, const 
   });
 }
 
-Value emitVisible(Emit &e, const QueryPanel &panel, int64_t v, Value key) {
-  return e.compareInt(arith::CmpIPredicate::sle, e.broadcast(e.toInt(key)), panel.queries(e, v));
+Value emitVisible(Emit &e, const AttentionShape &shape, const QueryPanel &panel, int64_t v,
+                  Value key) {
+  Value queries = panel.queries(e, v);
+  if (int64_t before = shape.before())
+    queries = e.add(queries, e.splatInt(int32_t(before)));
+  return e.compareInt(arith::CmpIPredicate::sle, e.broadcast(e.toInt(key)), queries);
+}
+
+void emitAddToPanel(Emit &e, const AttentionShape &shape, const QueryPanel &panel, const Matrix &a,
+                    const Matrix &weights, Value depth, Value target) {
+  int64_t vectors = panel.vectors();
+  RowTiles tiles = RowTiles::even(shape.width, tileRows(e.target, vectors));
+  tiles.forEach(e, e.index(0), e.index(tiles.count), [&](Value, Value c, int64_t count) {
+    SmallVector<Value> added = emitTile(e, count, panel.lanes, a.from(e, c, e.index(0)), weights,
+                                        depth, panel.lanes.columns);
+    for (int64_t i = 0; i < count; ++i)
+      for (int64_t v = 0; v < vectors; ++v) {
+        Value at = e.addIndex(c, i);
+        panel.store(e, e.add(panel.load(e, target, at, v), added[i * vectors + v]), target, at, v);
+      }
+  });
+}
+
+void forEachStrip(Emit &e, const AttentionShape &shape, int64_t pitch,
+                  function_ref<void(Value, const Strip &)> body) {
+  int64_t whole = shape.width / pitch * pitch;
+  if (whole)
+    e.loop(e.index(0), e.index(whole), pitch,
+           [&](Value column) { body(column, Strip{e.lanes, pitch}); });
+  if (whole < shape.width)
+    body(e.index(whole), Strip{e.lanes, shape.width - whole});
+}
+
+void emitAddTile(Emit &e, int64_t rows, const Strip &strip, const Matrix &a, const Matrix &b,
+                 Value depth, const Matrix &target, Value row, Value column) {
+  int64_t vectors = strip.vectors();
+  SmallVector<Value> added = emitTile(e, rows, strip, a, b, depth, strip.columns);
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t v = 0; v < vectors; ++v) {
+      Value to = e.addIndex(row, i), at = e.addIndex(column, v * e.lanes);
+      Value old = target.load(e, to, at, strip.active(v));
+      target.store(e, e.add(old, added[i * vectors + v]), to, at, strip.active(v));
+    }
 }
 
 ProbabilityDropout::ProbabilityDropout(Emit &e, const AttentionShape &shape, Value key,

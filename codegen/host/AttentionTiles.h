@@ -15,6 +15,8 @@ struct AttentionShape {
   int64_t batch, heads, queries, keys, width;
 
   int64_t rowStride() const { return heads * width; }
+  /// Keys that come before the first query's own where attention is causal.
+  int64_t before() const { return keys - queries; }
 };
 
 /// Reports shapes that no kernel is built for: empty ones, and heads too wide for scratch.
@@ -80,6 +82,7 @@ void storeLogs(Emit &e, const AttentionShape &shape, const QueryPanel &panel, ml
 struct KeyBlocks {
   KeyBlocks(const HostTarget &target, int64_t keys, int64_t vectors);
 
+  int64_t keys;
   RowTiles tiles;
   int64_t tilesPerBlock;
 
@@ -112,7 +115,20 @@ llvm::SmallVector<mlir::Value> emitLaneProducts(Emit &e, const AttentionShape &s
                                                 mlir::Value y);
 
 /// Whether a query of vector v sees `key`: vector of i1.
-mlir::Value emitVisible(Emit &e, const QueryPanel &panel, int64_t v, mlir::Value key);
+mlir::Value emitVisible(Emit &e, const AttentionShape &shape, const QueryPanel &panel, int64_t v,
+                        mlir::Value key);
+
+/// target[c, i] += Σ over `depth` rows of `weights` of a(c, j) · weights(j, i), for the columns c
+/// of a head and the queries i of a panel, which are in lanes.
+void emitAddToPanel(Emit &e, const AttentionShape &shape, const QueryPanel &panel, const Matrix &a,
+                    const Matrix &weights, mlir::Value depth, mlir::Value target);
+/// The columns of a head in strips as wide as a panel: `body(first column, strip)`.
+void forEachStrip(Emit &e, const AttentionShape &shape, int64_t pitch,
+                  llvm::function_ref<void(mlir::Value, const Strip &)> body);
+/// target[row + i, column + j] += Σ over k in [0, depth) of a(i, k) · b(k, j), for i < rows and the
+/// columns j of a strip.
+void emitAddTile(Emit &e, int64_t rows, const Strip &strip, const Matrix &a, const Matrix &b,
+                 mlir::Value depth, const Matrix &target, mlir::Value row, mlir::Value column);
 
 /// The dropout of an attention's probabilities, entries being numbered as in [B, H, Lq, Lk].
 class ProbabilityDropout {

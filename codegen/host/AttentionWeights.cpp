@@ -45,7 +45,7 @@ FailureOr<int64_t> emitAttentionWeights(OpBuilder &builder, kernel::AttentionWei
       storeLogit(selfKey, queryRow, e.index(0));
     e.loop(e.index(0), e.index(keys), 1,
            [&](Value j) { storeLogit(key, e.addIndex(firstKey, j), e.addIndex(j, self)); });
-    Value seen = e.broadcast(e.toInt(e.addIndex(i, self)));
+    Value seen = e.broadcast(e.toInt(e.addIndex(i, self ? self : keys - queries)));
     e.columns(columns, [&](Value column, int64_t active) {
       Value p = emitExp(e, e.load(result, {row, column}, active));
       if (op.getCausal()) {

@@ -37,6 +37,29 @@ static LogicalResult verifySelf(Operation *op, Value key, Value value, Type quer
                   succeeded(verifyShape(op, "the self value", value.getType(), shapeOf(query)))));
 }
 
+// What scores by distance read: a row for each query, and one for each distance that a key may
+// have.
+static LogicalResult verifyRelative(Operation *op, Value relativeQuery, Value relativeKey,
+                                    ArrayRef<int64_t> query, ArrayRef<int64_t> key, bool causal) {
+  if (bool(relativeQuery) != bool(relativeKey))
+    return op->emitOpError("expected relative query and key together");
+  if (!relativeQuery)
+    return success();
+  if (!causal)
+    return op->emitOpError("expected relative attention to be causal");
+  return success(
+      succeeded(verifyShape(op, "the relative query", relativeQuery.getType(), query)) &&
+      succeeded(verifyShape(op, "the relative key", relativeKey.getType(), {key[1], key[2]})));
+}
+
+// A causal query sees the keys up to its own, the last queries' keys being the last.
+static LogicalResult verifyCausal(Operation *op, ArrayRef<int64_t> query, ArrayRef<int64_t> key) {
+  if (key[1] >= query[1])
+    return success();
+  return op->emitOpError("expected at least as many keys as queries in causal attention, but got ")
+         << key[1] << " keys and " << query[1] << " queries";
+}
+
 LogicalResult AttentionOp::verify() {
   Type query = getQuery().getType(), key = getKey().getType();
   int64_t heads = int64_t(getHeads());
@@ -46,7 +69,10 @@ LogicalResult AttentionOp::verify() {
       failed(verifyDropout(*this, getDropoutKey(), getProbability())))
     return failure();
   ArrayRef<int64_t> q = shapeOf(query);
-  if (failed(verifyShape(*this, "the result", getResult().getType(), q)) ||
+  if (failed(verifyRelative(*this, getRelativeQuery(), getRelativeKey(), q, shapeOf(key),
+                            getCausal())) ||
+      (getCausal() && failed(verifyCausal(*this, q, shapeOf(key)))) ||
+      failed(verifyShape(*this, "the result", getResult().getType(), q)) ||
       failed(verifyShape(*this, "lse", getLse().getType(), {q[0], heads, q[1]})))
     return failure();
   if (getNormalize() != bool(getNormalized()))
@@ -68,6 +94,12 @@ LogicalResult AttentionStepOp::verify() {
     return failure();
   SmallVector<int64_t> row(shapeOf(query));
   row[1] = 1;
+  if (failed(verifyRelative(*this, getRelativeQuery(), getRelativeKey(), row, shapeOf(cache),
+                            /*causal=*/true)))
+    return failure();
+  if (int64_t(getBefore()) < 0 || int64_t(getBefore()) >= shapeOf(cache)[1])
+    return emitOpError("expected rows of before the segment to be in [0, ")
+           << shapeOf(cache)[1] << "), but got " << int64_t(getBefore());
   for (auto [what, value] : {std::pair<StringRef, Value>{"query", getQuery()},
                              {"key", getKey()},
                              {"value", getValue()},
@@ -90,7 +122,9 @@ LogicalResult AttentionGradientOp::verify() {
       failed(verifyDropout(*this, getDropoutKey(), getProbability())))
     return failure();
   ArrayRef<int64_t> q = shapeOf(query), k = shapeOf(key);
-  if (failed(verifyShape(*this, "value", getValue().getType(), k)) ||
+  if (failed(verifyRelative(*this, getRelativeQuery(), getRelativeKey(), q, k, getCausal())) ||
+      (getCausal() && failed(verifyCausal(*this, q, k))) ||
+      failed(verifyShape(*this, "value", getValue().getType(), k)) ||
       failed(verifyShape(*this, "the gradient", getGradient().getType(), q)) ||
       failed(verifyShape(*this, "the attention's result", getResultValue().getType(), q)) ||
       failed(verifyShape(*this, "lse", getLse().getType(), {q[0], heads, q[1]})) ||
@@ -102,6 +136,14 @@ LogicalResult AttentionGradientOp::verify() {
       bool(getSelfValueGradient()) != bool(getSelfKey()))
     return emitOpError("expected gradients of self key and self value with a self column and only "
                        "then");
+  if (bool(getRelativeQueryGradient()) != bool(getRelativeQuery()) ||
+      bool(getRelativeKeyGradient()) != bool(getRelativeKey()))
+    return emitOpError("expected gradients of relative query and key with them and only then");
+  if (getRelativeKey() && (failed(verifyShape(*this, "the relative query's gradient",
+                                              getRelativeQueryGradient().getType(), q)) ||
+                           failed(verifyShape(*this, "the relative key's gradient",
+                                              getRelativeKeyGradient().getType(), k))))
+    return failure();
   return success(!getSelfKey() || (succeeded(verifyShape(*this, "the self key's gradient",
                                                          getSelfKeyGradient().getType(), q)) &&
                                    succeeded(verifyShape(*this, "the self value's gradient",

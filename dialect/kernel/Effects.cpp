@@ -50,4 +50,5 @@ void ArgmaxOp::getEffects(Effects &) {}
 void GatherOp::getEffects(Effects &) {}
 void ConcatOp::getEffects(Effects &) {}
 void SliceOp::getEffects(Effects &) {}
+void ReshapeOp::getEffects(Effects &) {}
 void SquaredNormOp::getEffects(Effects &) {}

@@ -41,7 +41,7 @@ static int64_t pairs(Type query, Type key, int64_t heads, bool causal, bool self
   int64_t batch = shapeOf(query)[0], queries = shapeOf(query)[1], keys = shapeOf(key)[1];
   int64_t seen = self ? queries : 0;
   for (int64_t i = 0; i < queries; ++i)
-    seen += causal ? std::min(i + 1, keys) : keys;
+    seen += causal ? std::min(keys - queries + i + 1, keys) : keys;
   return batch * heads * seen;
 }
 
@@ -49,7 +49,8 @@ int64_t AttentionOp::getFlops() {
   int64_t width = widthOf(getQuery().getType()) / int64_t(getHeads());
   int64_t seen =
       pairs(getQuery().getType(), getKey().getType(), getHeads(), getCausal(), bool(getSelfKey()));
-  int64_t flops = seen * (4 * width + 4) + entriesOf(getResult().getType());
+  int64_t products = getRelativeKey() ? 6 : 4;
+  int64_t flops = seen * (products * width + 4) + entriesOf(getResult().getType());
   if (getNormalize())
     flops += entriesOf(getResult().getType()) * (getBias() ? 4 : 3);
   return flops;
@@ -60,15 +61,16 @@ int64_t AttentionStepOp::getFlops() {
   int64_t width = widthOf(getQuery().getType()) / int64_t(getHeads());
   int64_t seen =
       pairs(getQuery().getType(), getKeyCache().getType(), getHeads(), false, /*self=*/false);
-  return seen * (4 * width + 4) + entriesOf(getResult().getType());
+  return seen * ((getRelativeKey() ? 6 : 4) * width + 4) + entriesOf(getResult().getType());
 }
 
 int64_t AttentionGradientOp::getFlops() {
   int64_t width = widthOf(getQuery().getType()) / int64_t(getHeads());
   int64_t seen =
       pairs(getQuery().getType(), getKey().getType(), getHeads(), getCausal(), bool(getSelfKey()));
-  // Five products of the forward's size, and for each pair the exponential and dS.
-  return seen * (10 * width + 6) + 2 * entriesOf(getGradient().getType());
+  // Five products of the forward's size and three of distances, and for each pair the exponential
+  // and dS.
+  return seen * ((getRelativeKey() ? 16 : 10) * width + 6) + 2 * entriesOf(getGradient().getType());
 }
 
 // Of them, those of products whose factors may be rounded: the self column's are in f32.
@@ -84,9 +86,9 @@ int64_t memformer::kernel::productFlops(Operation *op) {
     return 2 * entries * int64_t(gemm.getN());
   }
   if (auto attention = dyn_cast<AttentionOp>(op))
-    return 4 * seenBy(attention);
+    return (attention.getRelativeKey() ? 6 : 4) * seenBy(attention);
   if (auto gradient = dyn_cast<AttentionGradientOp>(op))
-    return 10 * seenBy(gradient);
+    return (gradient.getRelativeKey() ? 16 : 10) * seenBy(gradient);
   return 0;
 }
 
@@ -126,6 +128,8 @@ int64_t ScatterAddOp::getFlops() { return entriesOf(getInput().getType()); }
 int64_t ConcatOp::getFlops() { return 0; }
 
 int64_t SliceOp::getFlops() { return 0; }
+
+int64_t ReshapeOp::getFlops() { return 0; }
 
 int64_t SquaredNormOp::getFlops() { return 2 * entriesOf(getInput().getType()); }
 

@@ -33,8 +33,13 @@ std::string formOf(Operation *op) {
       .Case([&](AttentionOp attention) {
         add(bool(attention.getSelfKey()), "self");
         add(bool(attention.getBias()), "bias");
+        add(bool(attention.getRelativeKey()), "relative");
       })
-      .Case([&](AttentionGradientOp attention) { add(bool(attention.getSelfKey()), "self"); })
+      .Case([&](AttentionGradientOp attention) {
+        add(bool(attention.getSelfKey()), "self");
+        add(bool(attention.getRelativeKey()), "relative");
+      })
+      .Case([&](AttentionStepOp step) { add(bool(step.getRelativeKey()), "relative"); })
       .Case([&](AttentionWeightsOp weights) { add(bool(weights.getSelfKey()), "self"); })
       .Case([&](NormalizeOp normalize) { add(bool(normalize.getBias()), "bias"); })
       .Case([&](NormalizeGradientOp normalize) { add(bool(normalize.getBias()), "bias"); })

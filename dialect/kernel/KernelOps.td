@@ -150,47 +150,50 @@ def NormalizeGradientOp : Kernel_Op<"normalize_gradient"> {
 def AttentionOp : Kernel_Op<"attention", [AttrSizedOperandSegments]> {
   let summary = "softmax attention with the scores never in memory";
   let description = [{
-    As `memformer.attention`, and with `self_key` and `self_value` as `memformer.slot_attention`. With `normalize` the rows of the result, after the addition of `bias`, are also divided by their length: the second
+    As `memformer.attention`, and with `self_key` and `self_value` as `memformer.slot_attention`. With `relative_query` and `relative_key` scores depend on distances as there. With `normalize` the rows of the result, after the addition of `bias`, are also divided by their length: the second
     form of the result, first without. The dropout key is that of the op's stream. Results: the attention's result, lse, and with `normalize` the normalised rows.
 
     With `operands bf16` the entries of query, key and value are rounded to bf16 before anything else, and so are the probabilities that values are multiplied by, which are those relative to the largest score so far:
     exp(s − m) is rounded, the sum that divides is that of the unrounded ones. Sums, softmax, lse, the self column and the normalisation stay f32.
   }];
   let arguments = (ins StoredTensor:$query, StoredTensor:$key, StoredTensor:$value, Optional<FloatTensor>:$self_key, Optional<FloatTensor>:$self_value, Optional<FloatTensor>:$bias,
-    Optional<IntegerTensor>:$dropout_key, I64Attr:$heads, F64Attr:$scale, UnitAttr:$causal, UnitAttr:$normalize,
+    Optional<FloatTensor>:$relative_query, Optional<FloatTensor>:$relative_key, Optional<IntegerTensor>:$dropout_key, I64Attr:$heads, F64Attr:$scale, UnitAttr:$causal, UnitAttr:$normalize,
     DefaultValuedAttr<F64Attr, "0.0">:$probability, OptionalAttr<TypeAttrOf<BF16>>:$operand_type);
   let results = (outs StoredTensor:$result, FloatTensor:$lse, Optional<FloatTensor>:$normalized);
   let assemblyFormat = [{
-    $query `,` $key `,` $value (`self` `(` $self_key^ `,` $self_value `)`)? (`bias` `(` $bias^ `)`)? (`dropout` $dropout_key^)? `heads` $heads `scale` $scale (`causal` $causal^)?
-    (`normalize` $normalize^)? (`operands` $operand_type^)? attr-dict `:` functional-type(operands, results)
+    $query `,` $key `,` $value (`self` `(` $self_key^ `,` $self_value `)`)? (`bias` `(` $bias^ `)`)? (`relative` `(` $relative_query^ `,` $relative_key `)`)? (`dropout` $dropout_key^)?
+    `heads` $heads `scale` $scale (`causal` $causal^)? (`normalize` $normalize^)? (`operands` $operand_type^)? attr-dict `:` functional-type(operands, results)
   }];
 }
 
-def AttentionStepOp : Kernel_Op<"attention_step"> {
+def AttentionStepOp : Kernel_Op<"attention_step", [AttrSizedOperandSegments]> {
   let summary = "causal attention of one position, its keys and values kept in place";
   let description = [{
     As `memformer.attention_step`. The caches that come out are those that go in: the kernel writes a row of each, so that the results have no arguments of their own and nothing may read the operands after it.
   }];
-  let arguments = (ins FloatTensor:$query, FloatTensor:$key, FloatTensor:$value, FloatTensor:$key_cache, FloatTensor:$value_cache, IntegerTensor:$position, I64Attr:$heads, F64Attr:$scale);
+  let arguments = (ins FloatTensor:$query, FloatTensor:$key, FloatTensor:$value, FloatTensor:$key_cache, FloatTensor:$value_cache, IntegerTensor:$position,
+    Optional<FloatTensor>:$relative_query, Optional<FloatTensor>:$relative_key, I64Attr:$heads, F64Attr:$scale, DefaultValuedAttr<I64Attr, "0">:$before);
   let results = (outs FloatTensor:$result, FloatTensor:$next_key_cache, FloatTensor:$next_value_cache);
   let assemblyFormat = [{
-    $query `,` $key `,` $value `cache` `(` $key_cache `,` $value_cache `)` `at` $position `heads` $heads `scale` $scale attr-dict `:` functional-type(operands, results)
+    $query `,` $key `,` $value `cache` `(` $key_cache `,` $value_cache `)` `at` $position (`before` $before^)? (`relative` `(` $relative_query^ `,` $relative_key `)`)? `heads` $heads `scale` $scale attr-dict `:` functional-type(operands, results)
   }];
 }
 
 def AttentionGradientOp : Kernel_Op<"attention_gradient", [AttrSizedOperandSegments, AttrSizedResultSegments]> {
   let summary = "gradients of attention, probabilities recomputed block by block";
   let description = [{
-    Results: the gradients of query, key, value and, with a self column, of self_key and self_value. With `operands bf16` the entries of the gradient, query, key and value are rounded to bf16 before anything else; of what is
+    Results: the gradients of query, key, value, with a self column of self_key and self_value, and with `relative` of relative_query and, for each row of the batch, of relative_key. With `operands bf16` the entries of the gradient, query, key and value are rounded to bf16 before anything else; of what is
     computed from them the probabilities (after dropout) that the gradient is multiplied by, and the scores' gradients that keys and queries are.
   }];
   let arguments = (ins StoredTensor:$gradient, StoredTensor:$query, StoredTensor:$key, StoredTensor:$value, FloatTensor:$result_value, FloatTensor:$lse,
-    Optional<FloatTensor>:$self_key, Optional<FloatTensor>:$self_value, Optional<IntegerTensor>:$dropout_key, I64Attr:$heads, F64Attr:$scale, UnitAttr:$causal,
+    Optional<FloatTensor>:$self_key, Optional<FloatTensor>:$self_value, Optional<FloatTensor>:$relative_query, Optional<FloatTensor>:$relative_key, Optional<IntegerTensor>:$dropout_key,
+    I64Attr:$heads, F64Attr:$scale, UnitAttr:$causal,
     DefaultValuedAttr<F64Attr, "0.0">:$probability, OptionalAttr<TypeAttrOf<BF16>>:$operand_type);
-  let results = (outs StoredTensor:$query_gradient, StoredTensor:$key_gradient, StoredTensor:$value_gradient, Optional<FloatTensor>:$self_key_gradient, Optional<FloatTensor>:$self_value_gradient);
+  let results = (outs StoredTensor:$query_gradient, StoredTensor:$key_gradient, StoredTensor:$value_gradient, Optional<FloatTensor>:$self_key_gradient, Optional<FloatTensor>:$self_value_gradient,
+    Optional<FloatTensor>:$relative_query_gradient, Optional<FloatTensor>:$relative_key_gradient);
   let assemblyFormat = [{
-    $gradient `,` $query `,` $key `,` $value `,` $result_value `,` $lse (`self` `(` $self_key^ `,` $self_value `)`)? (`dropout` $dropout_key^)? `heads` $heads `scale` $scale
-    (`causal` $causal^)? (`operands` $operand_type^)? attr-dict `:` functional-type(operands, results)
+    $gradient `,` $query `,` $key `,` $value `,` $result_value `,` $lse (`self` `(` $self_key^ `,` $self_value `)`)? (`relative` `(` $relative_query^ `,` $relative_key `)`)? (`dropout` $dropout_key^)?
+    `heads` $heads `scale` $scale (`causal` $causal^)? (`operands` $operand_type^)? attr-dict `:` functional-type(operands, results)
   }];
 }
 
@@ -288,6 +291,14 @@ def SliceOp : Kernel_Op<"slice"> {
   let arguments = (ins AnyModelTensor:$input, Optional<IntegerTensor>:$position, I64Attr:$axis, I64Attr:$offset);
   let results = (outs AnyModelTensor:$result);
   let assemblyFormat = "$input `axis` $axis `offset` $offset (`at` $position^)? attr-dict `:` functional-type(operands, results)";
+}
+
+def ReshapeOp : Kernel_Op<"reshape"> {
+  let summary = "the same entries in another shape";
+  let description = [{No dispatch: its result lies where the operand does (`program.isView`).}];
+  let arguments = (ins FloatTensor:$input);
+  let results = (outs FloatTensor:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
 }
 
 def SquaredNormOp : Kernel_Op<"squared_norm"> {

@@ -120,12 +120,15 @@ static bool mark(Operation *op, Marks &marks) {
         }
         if (attention.getBias())
           marks.trailing(attention.getBiasMutable()[0], marks.rows);
+        if (attention.getRelativeQuery())
+          marks.inParts(attention.getRelativeQueryMutable()[0]);
         return true;
       })
       .Case([&](AttentionGradientOp attention) {
-        // All but the key of the dropout.
+        // All but the key of the dropout and what belongs to distances.
         for (OpOperand &operand : op->getOpOperands())
-          if (!attention.getDropoutKey() || operand.get() != attention.getDropoutKey())
+          if (operand.get() != attention.getDropoutKey() &&
+              operand.get() != attention.getRelativeKey())
             marks.inParts(operand);
         return true;
       })

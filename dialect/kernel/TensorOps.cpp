@@ -118,6 +118,15 @@ LogicalResult SliceOp::verify() {
                        : success();
 }
 
+LogicalResult ReshapeOp::verify() {
+  if (failed(verifyStorage(*this)))
+    return failure();
+  if (entriesOf(getInput().getType()) == entriesOf(getResult().getType()))
+    return success();
+  return emitOpError("expected as many entries as in ")
+         << getInput().getType() << ", but got " << getResult().getType();
+}
+
 LogicalResult SquaredNormOp::verify() {
   if (failed(verifyStorage(*this)))
     return failure();

@@ -28,8 +28,9 @@ static LogicalResult verifyAttention(Operation *op, Value query, Value key, Valu
   if (failed(verifyHeads(op, heads, shape[2])) ||
       failed(verifyPositive(op, "scale", scale.convertToDouble())))
     return failure();
-  if (causal && shapeOf(key)[1] != shape[1])
-    return op->emitOpError("expected as many keys as queries in causal attention, but got ")
+  if (causal && shapeOf(key)[1] < shape[1])
+    return op->emitOpError(
+               "expected at least as many keys as queries in causal attention, but got ")
            << shapeOf(key)[1] << " keys and " << shape[1] << " queries";
   return verifyShape(op, "lse", lse, {shape[0], heads, shape[1]}, "[B, H, Lq]");
 }
@@ -38,6 +39,21 @@ static LogicalResult verifyAttention(Operation *op, Value query, Value key, Valu
 static LogicalResult verifyLike(Operation *op, StringRef name, Value value, StringRef likeName,
                                 Value like) {
   return verifyShape(op, name, value, shapeOf(like), "that of " + likeName.str());
+}
+
+/// What `relative` takes: both or none, `[B, Lq, d]` and `[Lk, d]`.
+static LogicalResult verifyRelative(Operation *op, Value relativeQuery, Value relativeKey,
+                                    Value query, Value key, bool causal) {
+  if (bool(relativeQuery) != bool(relativeKey))
+    return op->emitOpError("expected relative query and key together");
+  if (!relativeQuery)
+    return success();
+  if (!causal)
+    return op->emitOpError("expected relative attention to be causal");
+  if (failed(verifyLike(op, "relative_query", relativeQuery, "the query", query)))
+    return failure();
+  return verifyShape(op, "relative_key", relativeKey, {shapeOf(key)[1], shapeOf(key)[2]},
+                     "[Lk, d]: a row for each distance");
 }
 
 /// Attention does not differentiate the logarithm of its denominator.
@@ -64,6 +80,8 @@ LogicalResult AttentionOp::verify() {
   if (failed(verifyAttention(*this, getQuery(), getKey(), getLse(), getHeads(), getScale(),
                              getCausal())) ||
       failed(verifyLike(*this, "value", getValue(), "the key", getKey())) ||
+      failed(verifyRelative(*this, getRelativeQuery(), getRelativeKey(), getQuery(), getKey(),
+                            getCausal())) ||
       failed(verifyDropout(*this, getProbability().convertToDouble(), getDropoutKey())))
     return failure();
   return verifyLike(*this, "result", getResult(), "the query", getQuery());
@@ -82,40 +100,62 @@ int64_t AttentionOp::getFlops() {
   ArrayRef<int64_t> query = shapeOf(getQuery());
   return attentionFlops(query[0], getHeads(),
                         attentionPairs(query[1], shapeOf(getKey())[1], getCausal()), query[1],
-                        query[2], !getProbability().isZero());
+                        query[2], !getProbability().isZero(), bool(getRelativeKey()));
 }
 
 SmallVector<Value> AttentionOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
                                               ArrayRef<bool> needed) {
   if (failed(verifyNoLseGradient(*this, resultGradients)))
     return {};
-  if (!llvm::is_contained(needed.take_front(3), true))
+  if (!llvm::is_contained(needed, true))
     return SmallVector<Value>(getNumOperands());
+  SmallVector<Type> ofRelative;
+  if (getRelativeKey()) {
+    SmallVector<int64_t> each(shapeOf(getRelativeKey()));
+    each.insert(each.begin(), shapeOf(getQuery())[0]);
+    ofRelative = {getRelativeQuery().getType(), tensorType(getRelativeKey()).clone(each)};
+  }
   auto gradient = AttentionGradientOp::create(
-      builder, getLoc(), getQuery().getType(), getKey().getType(), getValue().getType(),
-      resultGradients[0], getQuery(), getKey(), getValue(), getResult(), getLse(), getDropoutKey(),
-      getHeadsAttr(), getScaleAttr(), getCausalAttr(), getProbabilityAttr(), getStreamAttr());
-  return pick(gradient, needed);
+      builder, getLoc(), getQuery().getType(), getKey().getType(), getValue().getType(), ofRelative,
+      resultGradients[0], getQuery(), getKey(), getValue(), getResult(), getLse(),
+      getRelativeQuery(), getRelativeKey(), getDropoutKey(), getHeadsAttr(), getScaleAttr(),
+      getCausalAttr(), getProbabilityAttr(), getStreamAttr());
+  SmallVector<Value> gradients = pick(gradient, needed);
+  // The distances are the same in every row of the batch.
+  if (getRelativeKey() && needed[4])
+    gradients[4] = SumLeadingOp::create(builder, getLoc(), getRelativeKey().getType(),
+                                        gradient.getRelativeKeyGradient());
+  return gradients;
 }
 
 LogicalResult AttentionGradientOp::verify() {
   if (failed(verifyAttention(*this, getQuery(), getKey(), getLse(), getHeads(), getScale(),
                              getCausal())) ||
       failed(verifyLike(*this, "value", getValue(), "the key", getKey())) ||
+      failed(verifyRelative(*this, getRelativeQuery(), getRelativeKey(), getQuery(), getKey(),
+                            getCausal())) ||
       failed(verifyDropout(*this, getProbability().convertToDouble(), getDropoutKey())) ||
       failed(verifyLike(*this, "gradient", getGradient(), "the query", getQuery())) ||
       failed(verifyLike(*this, "result_value", getResultValue(), "the query", getQuery())) ||
       failed(verifyLike(*this, "query_gradient", getQueryGradient(), "the query", getQuery())) ||
       failed(verifyLike(*this, "key_gradient", getKeyGradient(), "the key", getKey())))
     return failure();
+  if (getRelativeGradients().size() != (getRelativeKey() ? 2 : 0))
+    return emitOpError("expected gradients of relative query and key with them and only then");
+  if (getRelativeKey() &&
+      (failed(verifyLike(*this, "relative_query_gradient", getRelativeQueryGradient(), "the query",
+                         getQuery())) ||
+       failed(verifyLike(*this, "relative_key_gradient", getRelativeKeyGradient(), "the key",
+                         getKey()))))
+    return failure();
   return verifyLike(*this, "value_gradient", getValueGradient(), "the value", getValue());
 }
 
 int64_t AttentionGradientOp::getFlops() {
   ArrayRef<int64_t> query = shapeOf(getQuery());
-  return attentionGradientFlops(query[0], getHeads(),
-                                attentionPairs(query[1], shapeOf(getKey())[1], getCausal()),
-                                query[1], query[2], !getProbability().isZero());
+  return attentionGradientFlops(
+      query[0], getHeads(), attentionPairs(query[1], shapeOf(getKey())[1], getCausal()), query[1],
+      query[2], !getProbability().isZero(), bool(getRelativeKey()));
 }
 
 //===-- slot_attention
@@ -135,7 +175,7 @@ int64_t SlotAttentionOp::getFlops() {
   ArrayRef<int64_t> query = shapeOf(getQuery());
   return attentionFlops(query[0], getHeads(),
                         attentionPairs(query[1], 1 + shapeOf(getKey())[1], false), query[1],
-                        query[2], false);
+                        query[2], false, false);
 }
 
 SmallVector<Value> SlotAttentionOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
@@ -179,7 +219,7 @@ int64_t SlotAttentionGradientOp::getFlops() {
   ArrayRef<int64_t> query = shapeOf(getQuery());
   return attentionGradientFlops(query[0], getHeads(),
                                 attentionPairs(query[1], 1 + shapeOf(getKey())[1], false), query[1],
-                                query[2], false);
+                                query[2], false, false);
 }
 
 //===-- attention_weights

@@ -161,6 +161,93 @@ LogicalResult GeluGradientOp::verify() {
 }
 int64_t GeluGradientOp::getFlops() { return 15 * entries(getResult()); }
 
+//===-- scale, maximum and squared error
+//-----------------------------------------------------------===//
+
+LogicalResult ScaleOp::verify() { return verifySameShape(*this, getInput(), getResult()); }
+int64_t ScaleOp::getFlops() { return entries(getResult()); }
+
+SmallVector<Value> ScaleOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                                          ArrayRef<bool> needed) {
+  if (!needed[0])
+    return {Value()};
+  return {ScaleOp::create(builder, getLoc(), getType(), resultGradients[0], getFactorAttr())};
+}
+
+LogicalResult MaximumOp::verify() {
+  if (failed(verifySameShape(*this, getLhs(), getResult())))
+    return failure();
+  return verifyShape(*this, "rhs", getRhs(), shapeOf(getLhs()), "that of lhs");
+}
+int64_t MaximumOp::getFlops() { return entries(getResult()); }
+
+SmallVector<Value> MaximumOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                                            ArrayRef<bool> needed) {
+  auto side = [&](Value x, Value y, bool strict) -> Value {
+    return MaximumGradientOp::create(builder, getLoc(), getType(), resultGradients[0], x, y,
+                                     strict);
+  };
+  return {needed[0] ? side(getLhs(), getRhs(), false) : Value(),
+          needed[1] ? side(getRhs(), getLhs(), true) : Value()};
+}
+
+LogicalResult MaximumGradientOp::verify() {
+  if (failed(verifySameShape(*this, getGradient(), getResult())) ||
+      failed(verifyShape(*this, "lhs", getLhs(), shapeOf(getGradient()), "that of the gradient")))
+    return failure();
+  return verifyShape(*this, "rhs", getRhs(), shapeOf(getGradient()), "that of the gradient");
+}
+int64_t MaximumGradientOp::getFlops() { return entries(getResult()); }
+
+/// Two tensors of one shape, and an entry of `leading` for each of their rows.
+static LogicalResult verifyRows(Operation *op, StringRef name, Value leading, Value lhs,
+                                Value rhs) {
+  if (failed(verifyElementTypes(op)) || failed(verifyMinimumRank(op, "lhs", lhs, 1, "[..., d]")) ||
+      failed(verifyShape(op, "rhs", rhs, shapeOf(lhs), "that of lhs")))
+    return failure();
+  return verifyShape(op, name, leading, shapeOf(lhs).drop_back(), "that of lhs but for the last");
+}
+
+LogicalResult AuxiliarySquaredErrorOp::verify() {
+  if (failed(verifyRows(*this, "loss", getLoss(), getLhs(), getRhs())) ||
+      failed(verifyPositive(*this, "weight", getWeight().convertToDouble())))
+    return failure();
+  return verifyShape(*this, "result", getResult(), shapeOf(getLoss()), "that of the loss");
+}
+int64_t AuxiliarySquaredErrorOp::getFlops() { return 0; }
+
+SmallVector<Value> AuxiliarySquaredErrorOp::buildGradient(OpBuilder &builder,
+                                                          ValueRange resultGradients,
+                                                          ArrayRef<bool> needed) {
+  double factor = 2 * getWeight().convertToDouble() / double(columns(getLhs()));
+  auto side = [&](Value x, Value y) -> Value {
+    return SquaredErrorGradientOp::create(builder, getLoc(), getLhs().getType(), resultGradients[0],
+                                          x, y, builder.getF64FloatAttr(factor));
+  };
+  return {needed[0] ? resultGradients[0] : Value(), needed[1] ? side(getLhs(), getRhs()) : Value(),
+          needed[2] ? side(getRhs(), getLhs()) : Value()};
+}
+
+LogicalResult SquaredErrorGradientOp::verify() {
+  if (failed(verifyRows(*this, "gradient", getGradient(), getLhs(), getRhs())))
+    return failure();
+  return verifyShape(*this, "result", getResult(), shapeOf(getLhs()), "that of lhs");
+}
+OperandIndexing SquaredErrorGradientOp::getOperandIndexing(unsigned operand) {
+  return operand == 0 ? OperandIndexing::Leading : OperandIndexing::Trailing;
+}
+int64_t SquaredErrorGradientOp::getFlops() { return 3 * entries(getResult()); }
+
+//===-- stop_gradient
+//------------------------------------------------------------------------===//
+
+LogicalResult StopGradientOp::verify() { return verifySameShape(*this, getInput(), getResult()); }
+int64_t StopGradientOp::getFlops() { return 0; }
+
+SmallVector<Value> StopGradientOp::buildGradient(OpBuilder &, ValueRange, ArrayRef<bool>) {
+  return {Value()};
+}
+
 //===-- dropout
 //----------------------------------------------------------------------------------===//
 

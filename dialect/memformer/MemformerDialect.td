@@ -32,7 +32,8 @@ def Memformer_InitializerKind : I32EnumAttr<"InitializerKind", "how a parameter'
   I32EnumAttrCase<"Uniform", 0, "uniform">,
   I32EnumAttrCase<"Normal", 1, "normal">,
   I32EnumAttrCase<"Constant", 2, "constant">,
-  I32EnumAttrCase<"Rows", 3, "rows">
+  I32EnumAttrCase<"Rows", 3, "rows">,
+  I32EnumAttrCase<"Sinusoids", 4, "sinusoids">
 ]> {
   let cppNamespace = "::memformer";
   let genSpecializedAttr = 0;
@@ -42,6 +43,9 @@ def Memformer_InitializerAttr : Memformer_Attr<"Initializer", "initializer"> {
   let summary = "how a parameter's first values are drawn";
   let description = [{
     `uniform` in ±value, `normal` with standard deviation value, `constant` value, or `rows`: random directions, each row of length value.
+
+    `sinusoids` makes a table `[R,d]` that is not trained and not in weights files: row e is the encoding of the position p = R − 1 − e (of a distance, the longest first), sin(p ω_k) for k < ⌈d/2⌉ and then cos(p ω_k) for
+    k < ⌊d/2⌋, with ω_k = value^(−2k/d) (Vaswani et al. 2017, in the order of Dai et al. 2019).
 
     ```mlir
     #memformer.initializer<uniform, 0.125>

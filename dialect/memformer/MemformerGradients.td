@@ -25,6 +25,21 @@ def GeluGradientOp : ElementwiseGradientOp<"gelu_gradient"> {
   let summary = "g times the derivative of gelu at x";
 }
 
+def MaximumGradientOp : GradientOp<"maximum_gradient", [DeclareOpInterfaceMethods<ElementwiseOpInterface>]> {
+  let summary = "g where x ≥ y, with `strict` where x > y, else 0";
+  let arguments = (ins FloatTensor:$gradient, FloatTensor:$lhs, FloatTensor:$rhs, UnitAttr:$strict);
+  let results = (outs FloatTensor:$result);
+  let assemblyFormat = "$gradient `,` $lhs `,` $rhs (`strict` $strict^)? attr-dict `:` functional-type(operands, results)";
+}
+
+def SquaredErrorGradientOp : GradientOp<"squared_error_gradient", [DeclareOpInterfaceMethods<ElementwiseOpInterface, ["getOperandIndexing"]>]> {
+  let summary = "factor · g · (x − y): the gradient of a squared error";
+  let description = [{z[r,c] = factor · g[r] · (x[r,c] − y[r,c]); g `[…]`, x and y `[…,d]`.}];
+  let arguments = (ins FloatTensor:$gradient, FloatTensor:$lhs, FloatTensor:$rhs, F64Attr:$factor);
+  let results = (outs FloatTensor:$result);
+  let assemblyFormat = "$gradient `,` $lhs `,` $rhs `factor` $factor attr-dict `:` functional-type(operands, results)";
+}
+
 def WeightGradientOp : GradientOp<"weight_gradient"> {
   let summary = "the gradient of a linear layer's weight";
   let description = [{dW[o, i] = Σ_r g[r, o] x[r, i]; g `[…, out]`, x `[…, in]`, result `[out, in]`.}];
@@ -65,18 +80,23 @@ def CrossEntropyGradientOp : GradientOp<"cross_entropy_gradient"> {
   let assemblyFormat = "$gradient `,` $logits `,` $targets `,` $lse attr-dict `:` functional-type(operands, results)";
 }
 
-def AttentionGradientOp : GradientOp<"attention_gradient"> {
+def AttentionGradientOp : GradientOp<"attention_gradient", [AttrSizedOperandSegments]> {
   let summary = "the gradients of attention";
   let description = [{
     With P = exp(scale · q kᵀ − lse), D the dropout mask over (1 − p) (1 without dropout), δ_i = Σ g_i o_i: dv = (P D)ᵀ g, dS = P (D · g vᵀ − δ), dq = scale · dS k, dk = scale · dSᵀ q. P is
-    recomputed block by block and never stored.
+    recomputed block by block and never stored. With `relative(p, r)` also dp_i = scale · Σ_j dS_ij r_{j + Lq − 1 − i}, and for each row of the batch dr_e = scale · Σ_i dS_{i, e − Lq + 1 + i} p_i, `[B,Lk,d]`.
   }];
-  let arguments = (ins FloatTensor:$gradient, FloatTensor:$query, FloatTensor:$key, FloatTensor:$value, FloatTensor:$result_value, FloatTensor:$lse, Optional<IntegerTensor>:$dropout_key,
-    I64Attr:$heads, F64Attr:$scale, UnitAttr:$causal, DefaultValuedAttr<F64Attr, "0.0">:$probability, DefaultValuedAttr<I32Attr, "0">:$stream);
-  let results = (outs FloatTensor:$query_gradient, FloatTensor:$key_gradient, FloatTensor:$value_gradient);
+  let arguments = (ins FloatTensor:$gradient, FloatTensor:$query, FloatTensor:$key, FloatTensor:$value, FloatTensor:$result_value, FloatTensor:$lse,
+    Optional<FloatTensor>:$relative_query, Optional<FloatTensor>:$relative_key, Optional<IntegerTensor>:$dropout_key, I64Attr:$heads, F64Attr:$scale, UnitAttr:$causal, DefaultValuedAttr<F64Attr, "0.0">:$probability, DefaultValuedAttr<I32Attr, "0">:$stream);
+  let results = (outs FloatTensor:$query_gradient, FloatTensor:$key_gradient, FloatTensor:$value_gradient, Variadic<FloatTensor>:$relative_gradients);
   let assemblyFormat = [{
-    $gradient `,` $query `,` $key `,` $value `,` $result_value `,` $lse (`dropout` `(` $dropout_key^ `probability` $probability `stream` $stream `)`)? `heads` $heads `scale` $scale (`causal` $causal^)? attr-dict
+    $gradient `,` $query `,` $key `,` $value `,` $result_value `,` $lse (`relative` `(` $relative_query^ `,` $relative_key `)`)? (`dropout` `(` $dropout_key^ `probability` $probability `stream` $stream `)`)? `heads` $heads `scale` $scale (`causal` $causal^)? attr-dict
     `:` functional-type(operands, results)
+  }];
+  let extraClassDeclaration = [{
+    /// Of `relative`: dp `[B,Lq,d]`, and dr of each row of the batch `[B,Lk,d]`; null without.
+    ::mlir::Value getRelativeQueryGradient() { return getRelativeKey() ? getRelativeGradients()[0] : ::mlir::Value(); }
+    ::mlir::Value getRelativeKeyGradient() { return getRelativeKey() ? getRelativeGradients()[1] : ::mlir::Value(); }
   }];
 }
 

@@ -86,6 +86,40 @@ def SliceOp : ModelOp<"slice"> {
   let hasFolder = 1;
 }
 
+def ReshapeOp : ModelOp<"reshape"> {
+  let summary = "the same entries in another shape";
+  let description = [{Row-major. Neighbouring positions as one wide row: `[B,n,d]` as `[B,n/c,c·d]`.}];
+  let arguments = (ins FloatTensor:$input);
+  let results = (outs FloatTensor:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+  let hasFolder = 1;
+}
+
+def ScaleOp : ElementwiseOp<"scale"> {
+  let summary = "factor · x";
+  let arguments = (ins FloatTensor:$input, F64Attr:$factor);
+  let results = (outs FloatTensor:$result);
+  let assemblyFormat = "$input `factor` $factor attr-dict `:` functional-type(operands, results)";
+}
+
+def MaximumOp : ElementwiseOp<"maximum"> {
+  let summary = "the larger of two entries, the first where they are equal";
+  let arguments = (ins FloatTensor:$lhs, FloatTensor:$rhs);
+  let results = (outs FloatTensor:$result);
+  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
+}
+
+def AuxiliarySquaredErrorOp : ModelOp<"auxiliary_squared_error"> {
+  let summary = "a loss, and the wish that two tensors be equal";
+  let description = [{
+    The result is `loss`, `[…]`; what is trained is loss[r] + weight · mean over c of (a[r,c] − b[r,c])², for a and b `[…,d]`. The second term is not in what is reported, and costs nothing where no gradient is wanted.
+    Compressive Transformers learn by it to reconstruct attention (Rae et al. 2020, section 3.2).
+  }];
+  let arguments = (ins FloatTensor:$loss, FloatTensor:$lhs, FloatTensor:$rhs, F64Attr:$weight);
+  let results = (outs FloatTensor:$result);
+  let assemblyFormat = "$loss `,` $lhs `,` $rhs `weight` $weight attr-dict `:` functional-type(operands, results)";
+}
+
 def ReluOp : ElementwiseOp<"relu"> {
   let summary = "max(x, 0)";
   let arguments = (ins FloatTensor:$input);
@@ -96,6 +130,14 @@ def ReluOp : ElementwiseOp<"relu"> {
 def GeluOp : ElementwiseOp<"gelu"> {
   let summary = "the Gaussian error linear unit, tanh form";
   let description = [{y = x/2 · (1 + tanh(u)) for u = √(2/π) (x + 0.044715 x³), computed as x / (1 + exp(−2u)), which is the same function without the cancellation for x < 0.}];
+  let arguments = (ins FloatTensor:$input);
+  let results = (outs FloatTensor:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+}
+
+def StopGradientOp : ElementwiseOp<"stop_gradient"> {
+  let summary = "its operand, to which no gradient flows";
+  let description = [{Where a model does not learn through a value: the cached hidden states of a Transformer-XL. Nothing is left of it once the recurrence is differentiated.}];
   let arguments = (ins FloatTensor:$input);
   let results = (outs FloatTensor:$result);
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
@@ -184,23 +226,26 @@ def ArgmaxOp : ModelOp<"argmax"> {
 
 //===-- attention ----------------------------------------------------------------------------------------------------===//
 
-def AttentionOp : ModelOp<"attention"> {
+def AttentionOp : ModelOp<"attention", [AttrSizedOperandSegments]> {
   let summary = "multi-head softmax attention of projected queries, keys and values";
   let description = [{
-    q `[B,Lq,d]`, k and v `[B,Lk,d]`; head h owns columns h·d/H … (h+1)·d/H − 1. For each head o = dropout(softmax(scale · q kᵀ)) v; `causal` lets query i see keys 0 … i. lse `[B,H,Lq]` is the
-    logarithm of the softmax's denominator, which the gradient needs to recompute probabilities without storing them.
+    q `[B,Lq,d]`, k and v `[B,Lk,d]`; head h owns columns h·d/H … (h+1)·d/H − 1. For each head o = dropout(softmax(scale · q kᵀ)) v; `causal` lets query i see keys 0 … Lk − Lq + i: the queries are
+    the last positions of the keys. lse `[B,H,Lq]` is the logarithm of the softmax's denominator, which the gradient needs to recompute probabilities without storing them.
+
+    With `relative(p, r)`, which is causal, scores depend on distances too: for a query i and a key j, which are Lk − Lq + i − j apart, scale · (q_i·k_j + p_i·r_{j + Lq − 1 − i}). p has the shape of q; r `[Lk,d]`
+    has a row for each distance, the longest first: row e is that of distance Lk − 1 − e. Transformer-XL's attention (Dai et al. 2019, section 3.3), q and p being the queries plus its biases u and v.
 
     ```mlir
     %o, %lse = memformer.attention %q, %k, %v heads 4 scale 0.1767766952966369 causal
       : (tensor<8x56x128xf32>, tensor<8x56x128xf32>, tensor<8x56x128xf32>) -> (tensor<8x56x128xf32>, tensor<8x4x56xf32>)
     ```
   }];
-  let arguments = (ins FloatTensor:$query, FloatTensor:$key, FloatTensor:$value, Optional<IntegerTensor>:$dropout_key,
-    I64Attr:$heads, F64Attr:$scale, UnitAttr:$causal, DefaultValuedAttr<F64Attr, "0.0">:$probability, DefaultValuedAttr<I32Attr, "0">:$stream);
+  let arguments = (ins FloatTensor:$query, FloatTensor:$key, FloatTensor:$value, Optional<FloatTensor>:$relative_query, Optional<FloatTensor>:$relative_key,
+    Optional<IntegerTensor>:$dropout_key, I64Attr:$heads, F64Attr:$scale, UnitAttr:$causal, DefaultValuedAttr<F64Attr, "0.0">:$probability, DefaultValuedAttr<I32Attr, "0">:$stream);
   let results = (outs FloatTensor:$result, FloatTensor:$lse);
   let assemblyFormat = [{
-    $query `,` $key `,` $value (`dropout` `(` $dropout_key^ `probability` $probability `stream` $stream `)`)? `heads` $heads `scale` $scale (`causal` $causal^)?
-    attr-dict `:` functional-type(operands, results)
+    $query `,` $key `,` $value (`relative` `(` $relative_query^ `,` $relative_key `)`)? (`dropout` `(` $dropout_key^ `probability` $probability `stream` $stream `)`)?
+    `heads` $heads `scale` $scale (`causal` $causal^)? attr-dict `:` functional-type(operands, results)
   }];
   let hasFolder = 1;
 }

@@ -26,11 +26,12 @@ def RowOp : StepOp<"row"> {
   let assemblyFormat = "$input `axis` $axis `at` $position attr-dict `:` functional-type(operands, results)";
 }
 
-def AttentionStepOp : StepOp<"attention_step"> {
+def AttentionStepOp : StepOp<"attention_step", [AttrSizedOperandSegments]> {
   let summary = "causal attention of one position, with what it keeps of those before";
   let description = [{
-    The recurrence inside a segment that causal `attention` is: its state is the keys and values of the positions so far, in caches `[B,L,d]`. q, k and v `[B,1,d]` are of the position. The caches that
-    come out hold k and v at the position; the result is the attention of q over keys 0 … position of them. Entries of the caches beyond the position have no meaning.
+    The recurrence inside a segment that causal `attention` is: its state is the keys and values of the positions so far, in caches `[B,Lk,d]`, of which the first `before` are those of before the segment. q, k and v
+    `[B,1,d]` are of the position, which is counted in the segment. The caches that come out hold k and v at row before + position; the result is the attention of q over rows 0 … before + position of them. Later
+    rows have no meaning. `relative(p, r)` is that of `attention`: p `[B,1,d]`, r `[Lk,d]`.
 
     ```mlir
     %o, %keys_1, %values_1 = memformer.attention_step %q, %k, %v cache(%keys, %values) at %position heads 4 scale 0.1767766952966369
@@ -39,10 +40,10 @@ def AttentionStepOp : StepOp<"attention_step"> {
     ```
   }];
   let arguments = (ins FloatTensor:$query, FloatTensor:$key, FloatTensor:$value, FloatTensor:$key_cache, FloatTensor:$value_cache, IntegerTensor:$position,
-    I64Attr:$heads, F64Attr:$scale);
+    Optional<FloatTensor>:$relative_query, Optional<FloatTensor>:$relative_key, I64Attr:$heads, F64Attr:$scale, DefaultValuedAttr<I64Attr, "0">:$before);
   let results = (outs FloatTensor:$result, FloatTensor:$next_key_cache, FloatTensor:$next_value_cache);
   let assemblyFormat = [{
-    $query `,` $key `,` $value `cache` `(` $key_cache `,` $value_cache `)` `at` $position `heads` $heads `scale` $scale attr-dict `:` functional-type(operands, results)
+    $query `,` $key `,` $value `cache` `(` $key_cache `,` $value_cache `)` `at` $position (`before` $before^)? (`relative` `(` $relative_query^ `,` $relative_key `)`)? `heads` $heads `scale` $scale attr-dict `:` functional-type(operands, results)
   }];
 }
 

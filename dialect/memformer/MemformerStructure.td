@@ -12,9 +12,9 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 class Memformer_Op<string mnemonic, list<Trait> traits = []> : Op<Memformer_Dialect, mnemonic, traits>;
 
 def ParamOp : Memformer_Op<"param", [Symbol]> {
-  let summary = "a trained parameter";
+  let summary = "a parameter";
   let description = [{
-    Declares a parameter by name. The name is the one in weights files.
+    Declares a parameter by name. The name is the one in weights files. All are trained but those of the initializer `sinusoids`, which are fixed.
 
     ```mlir
     memformer.param @memory.bias : tensor<64x128xf32> = <rows, 0.3>
@@ -22,6 +22,10 @@ def ParamOp : Memformer_Op<"param", [Symbol]> {
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<FloatTensor>:$type, Memformer_InitializerAttr:$initializer);
   let assemblyFormat = "$sym_name `:` $type `=` $initializer attr-dict";
+  let extraClassDeclaration = [{
+    /// Whether it is fixed: neither trained nor in weights files.
+    bool isFixed() { return getInitializer().getKind() == ::memformer::InitializerKind::Sinusoids; }
+  }];
   let hasVerifier = 1;
 }
 

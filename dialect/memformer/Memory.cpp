@@ -76,8 +76,8 @@ SmallVector<Value> ReadOp::expand(OpBuilder &builder) {
   auto lse =
       RankedTensorType::get({type.getDimSize(0), heads, type.getDimSize(1)}, type.getElementType());
   auto attention = AttentionOp::create(
-      builder, location, type, lse, query, key, value, getDropoutKey(), getHeadsAttr(),
-      builder.getF64FloatAttr(headScale(type.getDimSize(2), heads)), UnitAttr(),
+      builder, location, type, lse, query, key, value, Value(), Value(), getDropoutKey(),
+      getHeadsAttr(), builder.getF64FloatAttr(headScale(type.getDimSize(2), heads)), UnitAttr(),
       getProbabilityAttr(), getStreamAttr());
   return {project(builder, location, attention.getResult(), getOutputWeight(), getOutputBias())};
 }
@@ -87,7 +87,8 @@ int64_t ReadOp::getFlops() {
   int64_t width = tokens[2];
   int64_t pairs = attentionPairs(tokens[1], shapeOf(getMemory())[1], false);
   return linearFlops(2 * rows(getInput()) + 2 * rows(getMemory()), width, width, true) +
-         attentionFlops(tokens[0], getHeads(), pairs, tokens[1], width, !getProbability().isZero());
+         attentionFlops(tokens[0], getHeads(), pairs, tokens[1], width, !getProbability().isZero(),
+                        /*relative=*/false);
 }
 
 SmallVector<Value> ReadOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
@@ -153,7 +154,7 @@ int64_t WriteOp::getFlops() {
   int64_t pairs = attentionPairs(slots[1], 1 + shapeOf(getInput())[1], false);
   return linearFlops(memoryProjections * rows(getMemory()) + 2 * rows(getInput()), width, width,
                      true) +
-         attentionFlops(slots[0], getHeads(), pairs, slots[1], width, false);
+         attentionFlops(slots[0], getHeads(), pairs, slots[1], width, false, false);
 }
 
 SmallVector<Value> WriteOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,

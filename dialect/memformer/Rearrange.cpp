@@ -61,6 +61,37 @@ SmallVector<Value> SumLeadingOp::buildGradient(OpBuilder &builder, ValueRange re
   return {BroadcastOp::create(builder, getLoc(), getInput().getType(), resultGradients[0])};
 }
 
+//===-- reshape
+//------------------------------------------------------------------------------===//
+
+LogicalResult ReshapeOp::verify() {
+  if (failed(verifyElementTypes(*this)))
+    return failure();
+  if (entries(getInput()) == entries(getResult()))
+    return success();
+  return emitOpError("expected as many entries as the operand's ")
+         << entries(getInput()) << ", but got " << getType();
+}
+
+OpFoldResult ReshapeOp::fold(FoldAdaptor adaptor) {
+  if (getInput().getType() == getType())
+    return getInput();
+  if (auto inner = getInput().getDefiningOp<ReshapeOp>()) {
+    getInputMutable().assign(inner.getInput());
+    return getResult();
+  }
+  return {};
+}
+
+int64_t ReshapeOp::getFlops() { return 0; }
+
+SmallVector<Value> ReshapeOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                                            ArrayRef<bool> needed) {
+  if (!needed[0])
+    return {Value()};
+  return {ReshapeOp::create(builder, getLoc(), getInput().getType(), resultGradients[0])};
+}
+
 //===-- concat and slice
 //-------------------------------------------------------------------------===//
 

@@ -67,6 +67,33 @@ Value SelectRowsOp::buildScalar(OpBuilder &builder, ValueRange scalars, Value in
   return arith::SelectOp::create(builder, getLoc(), chosen, scalars[1], scalars[2]);
 }
 
+Value StopGradientOp::buildScalar(OpBuilder &, ValueRange scalars, Value) { return scalars[0]; }
+
+Value ScaleOp::buildScalar(OpBuilder &builder, ValueRange scalars, Value index) {
+  Scalars s(builder, getLoc(), scalars[0].getType());
+  return s.multiply(scalars[0], s.constant(getFactor().convertToDouble()));
+}
+
+Value MaximumOp::buildScalar(OpBuilder &builder, ValueRange scalars, Value index) {
+  Scalars s(builder, getLoc(), scalars[0].getType());
+  return s.select(s.compare(arith::CmpFPredicate::OLT, scalars[0], scalars[1]), scalars[1],
+                  scalars[0]);
+}
+
+Value MaximumGradientOp::buildScalar(OpBuilder &builder, ValueRange scalars, Value index) {
+  Scalars s(builder, getLoc(), scalars[0].getType());
+  // What MaximumOp chooses: not x < y.
+  Value wins = getStrict() ? s.compare(arith::CmpFPredicate::OGT, scalars[1], scalars[2])
+                           : s.compare(arith::CmpFPredicate::UGE, scalars[1], scalars[2]);
+  return s.select(wins, scalars[0], s.constant(0));
+}
+
+Value SquaredErrorGradientOp::buildScalar(OpBuilder &builder, ValueRange scalars, Value index) {
+  Scalars s(builder, getLoc(), scalars[1].getType());
+  Value scaled = s.multiply(scalars[0], s.constant(getFactor().convertToDouble()));
+  return s.multiply(scaled, s.subtract(scalars[1], scalars[2]));
+}
+
 Value ReluOp::buildScalar(OpBuilder &builder, ValueRange scalars, Value index) {
   // In this order one instruction (0 > x ? 0 : x), and a NaN stays one.
   Scalars s(builder, getLoc(), scalars[0].getType());

@@ -37,10 +37,20 @@ LogicalResult AttentionStepOp::verify() {
   int64_t batch = shapeOf(getQuery())[0], width = shapeOf(getQuery())[2];
   SmallVector<int64_t> row = {batch, 1, width};
   SmallVector<int64_t> cache = {batch, shapeOf(getKeyCache())[1], width};
+  if (int64_t(getBefore()) < 0 || int64_t(getBefore()) >= cache[1])
+    return emitOpError("expected rows of before the segment to be in [0, ")
+           << cache[1] << "), but got " << int64_t(getBefore());
+  if (bool(getRelativeQuery()) != bool(getRelativeKey()))
+    return emitOpError("expected relative query and key together");
   if (failed(verifyHeads(*this, getHeads(), width)) ||
       failed(verifyPositive(*this, "scale", getScale().convertToDouble())))
     return failure();
   StringRef ofRow = "one position", ofCache = "batch and width those of the query";
+  if (getRelativeKey() &&
+      (failed(verifyShape(*this, "relative_query", getRelativeQuery(), row, ofRow)) ||
+       failed(verifyShape(*this, "relative_key", getRelativeKey(), {cache[1], width},
+                          "a row for each distance"))))
+    return failure();
   return success(
       succeeded(verifyShape(*this, "query", getQuery(), row, ofRow)) &&
       succeeded(verifyShape(*this, "key", getKey(), row, ofRow)) &&
@@ -55,5 +65,5 @@ LogicalResult AttentionStepOp::verify() {
 // Of the last position, which sees all keys.
 int64_t AttentionStepOp::getFlops() {
   ArrayRef<int64_t> cache = shapeOf(getKeyCache());
-  return attentionFlops(cache[0], getHeads(), cache[1], 1, cache[2], false);
+  return attentionFlops(cache[0], getHeads(), cache[1], 1, cache[2], false, bool(getRelativeKey()));
 }

@@ -21,10 +21,16 @@ LogicalResult InitializerAttr::verify(llvm::function_ref<InFlightDiagnostic()> e
   if (kind != InitializerKind::Constant && number < 0)
     return emitError() << "expected the value of the initializer " << stringifyInitializerKind(kind)
                        << " to be at least 0, but got " << describeNumber(number);
+  if (kind == InitializerKind::Sinusoids && number == 0)
+    return emitError()
+           << "expected the value of the initializer sinusoids to be above 0, but got 0";
   return success();
 }
 
 LogicalResult ParamOp::verify() {
+  if (isFixed() && cast<RankedTensorType>(getType()).getRank() != 2)
+    return emitOpError("expected a table [R, d] for the initializer sinusoids, but got ")
+           << getType();
   if (getInitializer().getKind() == InitializerKind::Rows &&
       cast<RankedTensorType>(getType()).getRank() == 0)
     return emitOpError("expected a parameter with rows for the initializer rows, but got ")
@@ -59,5 +65,13 @@ LogicalResult LoadParamOp::verifySymbolUses(SymbolTableCollection &symbolTable) 
 }
 
 LogicalResult AccumulateOp::verifySymbolUses(SymbolTableCollection &symbolTable) {
-  return verifyParam(*this, symbolTable, getParamAttr(), getValue().getType());
+  if (failed(verifyParam(*this, symbolTable, getParamAttr(), getValue().getType())))
+    return failure();
+  auto param = symbolTable.lookupNearestSymbolFrom<ParamOp>(*this, getParamAttr());
+  if (!param.isFixed())
+    return success();
+  InFlightDiagnostic error = emitOpError("expected a parameter that is trained, but ")
+                             << getParamAttr() << " is fixed";
+  error.attachNote(param.getLoc()) << "declared here";
+  return error;
 }

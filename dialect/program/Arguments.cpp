@@ -100,6 +100,8 @@ KernelArguments argumentsOf(KernelOp kernel) {
 }
 
 std::optional<int64_t> viewOffset(Operation *op) {
+  if (isa<kernel::ReshapeOp>(op))
+    return 0;
   auto slice = dyn_cast<kernel::SliceOp>(op);
   // A place that is known at run time only is nowhere in the plan.
   if (!slice || slice.getPosition())

@@ -37,7 +37,8 @@ def SpaceOp : Program_Op<"space", [Symbol]> {
 
 def Program_TensorKind : I32EnumAttr<"TensorKind", "what a tensor is to the runtime", [
   I32EnumAttrCase<"Parameter", 0, "parameter">, I32EnumAttrCase<"State", 1, "state">, I32EnumAttrCase<"Input", 2, "input">, I32EnumAttrCase<"Output", 3, "output">,
-  I32EnumAttrCase<"Scalar", 4, "scalar">, I32EnumAttrCase<"StepInput", 5, "step_input">, I32EnumAttrCase<"StepOutput", 6, "step_output">
+  I32EnumAttrCase<"Scalar", 4, "scalar">, I32EnumAttrCase<"StepInput", 5, "step_input">, I32EnumAttrCase<"StepOutput", 6, "step_output">,
+  I32EnumAttrCase<"Fixed", 7, "fixed">
 ]> {
   let cppNamespace = "::memformer::program";
 }

@@ -111,7 +111,8 @@ static LogicalResult verifyAddress(Operation *op, SymbolTableCollection &symbols
 }
 
 LogicalResult TensorOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  if ((getKind() == TensorKind::Parameter) != bool(getInitializer()))
+  bool parameter = getKind() == TensorKind::Parameter || getKind() == TensorKind::Fixed;
+  if (parameter != bool(getInitializer()))
     return emitOpError("expected an initializer with a parameter and only then");
   if (getAddress().getOffset() % (getKind() == TensorKind::Scalar ? 4 : alignment) != 0)
     return emitOpError("expected an aligned offset, but got ") << getAddress().getOffset();

@@ -103,6 +103,17 @@ static LogicalResult fillReplay(RecurrenceOp recurrence, DifferentiationCounts &
       gradient = arith::ConstantOp::create(builder, location,
                                            cast<TypedAttr>(builder.getZeroAttr(state.getType())));
 
+  // What gradients alone distinguish from its first operand is a matter of this pass alone.
+  for (Operation &op : llvm::make_early_inc_range(*replay)) {
+    if (!isa<StopGradientOp, AuxiliarySquaredErrorOp>(op))
+      continue;
+    Value result = op.getResult(0), operand = op.getOperand(0);
+    for (SmallVector<Value> *values : {&nextStates, &outputs, &losses})
+      llvm::replace(*values, result, operand);
+    result.replaceAllUsesWith(operand);
+    op.erase();
+  }
+
   SmallVector<Value> observed(nextStates);
   observed.append(outputs);
   YieldOp::create(builder, location, *gradients, losses, observed);

@@ -13,6 +13,12 @@ using namespace memformer;
 
 static bool isFloat(Value value) { return isa<FloatType>(getElementTypeOrSelf(value.getType())); }
 
+// Whether an op loads a parameter that is trained.
+static bool isTrained(Operation *op) {
+  auto load = dyn_cast<LoadParamOp>(op);
+  return load && !SymbolTable::lookupNearestSymbolFrom<ParamOp>(op, load.getParamAttr()).isFixed();
+}
+
 namespace {
 
 class ReverseMode {
@@ -28,7 +34,7 @@ public:
     varied.insert(wanted.begin(), wanted.end());
     auto isVaried = [&](Value value) { return varied.contains(value); };
     for (Operation *op : ops)
-      if (isa<LoadParamOp>(op) || llvm::any_of(op->getOperands(), isVaried))
+      if (!isa<StopGradientOp>(op) && (isTrained(op) || llvm::any_of(op->getOperands(), isVaried)))
         for (Value result : op->getResults())
           if (isFloat(result))
             varied.insert(result);

@@ -86,7 +86,8 @@ int64_t memformer::fuseNormalizeIntoAttention(Block &block) {
     auto merged = kernel::AttentionOp::create(
         builder, attention.getLoc(), attention.getResult().getType(), attention.getLse().getType(),
         norm.getType(), attention.getQuery(), attention.getKey(), attention.getValue(),
-        attention.getSelfKey(), attention.getSelfValue(), norm.getBias(), attention.getDropoutKey(),
+        attention.getSelfKey(), attention.getSelfValue(), norm.getBias(),
+        attention.getRelativeQuery(), attention.getRelativeKey(), attention.getDropoutKey(),
         attention.getHeadsAttr(), attention.getScaleAttr(), attention.getCausalAttr(),
         builder.getUnitAttr(), attention.getProbabilityAttr(), attention.getOperandTypeAttr());
     attention.getResult().replaceAllUsesWith(merged.getResult());

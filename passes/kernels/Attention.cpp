@@ -63,6 +63,7 @@ LogicalResult KernelLowering::lowerAttention(Operation *op) {
   auto keyOf = [&](Value key, uint32_t stream) {
     return key ? keyOfStream(key, int32_t(stream)) : key;
   };
+  auto typeOf = [](Value value) { return value ? value.getType() : Type(); };
   bool rounds =
       options.roundAttention && options.operandType && options.operandType.getValue().isBF16();
   TypeAttr operands = rounds ? options.operandType : TypeAttr();
@@ -71,6 +72,7 @@ LogicalResult KernelLowering::lowerAttention(Operation *op) {
     result = kernel::AttentionOp::create(
         builder, location, attention.getResult().getType(), attention.getLse().getType(), Type(),
         attention.getQuery(), attention.getKey(), attention.getValue(), Value(), Value(), Value(),
+        attention.getRelativeQuery(), attention.getRelativeKey(),
         keyOf(attention.getDropoutKey(), attention.getStream()), attention.getHeadsAttr(),
         attention.getScaleAttr(), flag(attention.getCausal()), UnitAttr(),
         attention.getProbabilityAttr(), operands);
@@ -82,31 +84,32 @@ LogicalResult KernelLowering::lowerAttention(Operation *op) {
     result = kernel::AttentionOp::create(
         builder, location, slots.getResult().getType(), slots.getLse().getType(), Type(),
         slots.getQuery(), slots.getKey(), slots.getValue(), slots.getSelfKey(),
-        slots.getSelfValue(), Value(), Value(), slots.getHeadsAttr(), slots.getScaleAttr(),
-        UnitAttr(), UnitAttr(), probability(0), operands);
+        slots.getSelfValue(), Value(), Value(), Value(), Value(), slots.getHeadsAttr(),
+        slots.getScaleAttr(), UnitAttr(), UnitAttr(), probability(0), operands);
   } else if (auto step = dyn_cast<AttentionStepOp>(op)) {
-    result = kernel::AttentionStepOp::create(builder, location, step->getResultTypes(),
-                                             step.getQuery(), step.getKey(), step.getValue(),
-                                             step.getKeyCache(), step.getValueCache(),
-                                             step.getPosition(), step.getHeads(), step.getScale());
+    result = kernel::AttentionStepOp::create(
+        builder, location, step->getResultTypes(), step.getQuery(), step.getKey(), step.getValue(),
+        step.getKeyCache(), step.getValueCache(), step.getPosition(), step.getRelativeQuery(),
+        step.getRelativeKey(), step.getHeadsAttr(), step.getScaleAttr(), step.getBeforeAttr());
   } else if (auto gradient = dyn_cast<AttentionGradientOp>(op)) {
     result = kernel::AttentionGradientOp::create(
         builder, location, gradient.getQueryGradient().getType(),
         gradient.getKeyGradient().getType(), gradient.getValueGradient().getType(), Type(), Type(),
+        typeOf(gradient.getRelativeQueryGradient()), typeOf(gradient.getRelativeKeyGradient()),
         gradient.getGradient(), gradient.getQuery(), gradient.getKey(), gradient.getValue(),
-        gradient.getResultValue(), gradient.getLse(), Value(), Value(),
-        keyOf(gradient.getDropoutKey(), gradient.getStream()), gradient.getHeadsAttr(),
-        gradient.getScaleAttr(), flag(gradient.getCausal()), gradient.getProbabilityAttr(),
-        operands);
+        gradient.getResultValue(), gradient.getLse(), Value(), Value(), gradient.getRelativeQuery(),
+        gradient.getRelativeKey(), keyOf(gradient.getDropoutKey(), gradient.getStream()),
+        gradient.getHeadsAttr(), gradient.getScaleAttr(), flag(gradient.getCausal()),
+        gradient.getProbabilityAttr(), operands);
   } else if (auto gradient = dyn_cast<SlotAttentionGradientOp>(op)) {
     auto kernel = kernel::AttentionGradientOp::create(
         builder, location, gradient.getQueryGradient().getType(),
         gradient.getKeyGradient().getType(), gradient.getValueGradient().getType(),
-        gradient.getSelfKeyGradient().getType(), gradient.getSelfValueGradient().getType(),
-        gradient.getGradient(), gradient.getQuery(), gradient.getKey(), gradient.getValue(),
+        gradient.getSelfKeyGradient().getType(), gradient.getSelfValueGradient().getType(), Type(),
+        Type(), gradient.getGradient(), gradient.getQuery(), gradient.getKey(), gradient.getValue(),
         gradient.getResultValue(), gradient.getLse(), gradient.getSelfKey(),
-        gradient.getSelfValue(), Value(), gradient.getHeadsAttr(), gradient.getScaleAttr(),
-        UnitAttr(), probability(0), operands);
+        gradient.getSelfValue(), Value(), Value(), Value(), gradient.getHeadsAttr(),
+        gradient.getScaleAttr(), UnitAttr(), probability(0), operands);
     // The op has the self column's gradients before those of keys and values, the kernel after.
     replace(op,
             {kernel.getQueryGradient(), kernel.getSelfKeyGradient(), kernel.getSelfValueGradient(),

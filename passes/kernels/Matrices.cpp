@@ -203,6 +203,8 @@ LogicalResult KernelLowering::lowerStructural(Operation *op) {
   else if (auto slice = dyn_cast<SliceOp>(op))
     result = kernel::SliceOp::create(builder, location, slice.getType(), slice.getInput(),
                                      /*position=*/Value(), slice.getAxis(), slice.getOffset());
+  else if (auto reshape = dyn_cast<ReshapeOp>(op))
+    result = kernel::ReshapeOp::create(builder, location, reshape.getType(), reshape.getInput());
   else if (auto row = dyn_cast<RowOp>(op))
     result = kernel::SliceOp::create(builder, location, row.getType(), row.getInput(),
                                      row.getPosition(), row.getAxis(), /*offset=*/uint64_t(0));

@@ -8,8 +8,13 @@ using namespace mlir;
 using namespace memformer;
 
 ParameterLayout::ParameterLayout(ModuleOp module) {
-  for (auto param : module.getOps<ParamOp>()) {
-    offsets[param.getSymNameAttr()] = bytes;
-    bytes += program::alignedBytes(program::bytesOf(param.getType()));
+  for (bool fixed : {false, true}) {
+    for (auto param : module.getOps<ParamOp>())
+      if (param.isFixed() == fixed) {
+        offsets[param.getSymNameAttr()] = bytes;
+        bytes += program::alignedBytes(program::bytesOf(param.getType()));
+      }
+    if (!fixed)
+      trainedBytes = bytes;
   }
 }

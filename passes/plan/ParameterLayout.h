@@ -8,17 +8,18 @@
 
 namespace memformer {
 
-/// Parameters in the module's order, each at a multiple of 64 bytes. The bytes between them are
-/// zero and stay so, so that the optimizer runs over one vector. Gradients and each of the
-/// optimizer's moments have the same layout.
+/// Parameters in the module's order, those that are trained before those that are fixed, each at a
+/// multiple of 64 bytes. The bytes between them are zero and stay so, so that the optimizer runs
+/// over one vector, of those that are trained. Gradients and each of the optimizer's moments have
+/// the layout of that.
 struct ParameterLayout {
   explicit ParameterLayout(mlir::ModuleOp module);
 
   /// In bytes.
   llvm::MapVector<mlir::StringAttr, int64_t> offsets;
-  int64_t bytes = 0;
-  /// Of the whole vector, padding included.
-  int64_t entries() const { return bytes / int64_t(sizeof(float)); }
+  int64_t bytes = 0, trainedBytes = 0;
+  /// Of the vector of those that are trained, padding included.
+  int64_t entries() const { return trainedBytes / int64_t(sizeof(float)); }
 };
 
 } // namespace memformer

@@ -205,7 +205,7 @@ LogicalResult Planner::planTrain() {
   if (!forward)
     return success();
   Location location = replay.getLoc();
-  if (int64_t bytes = spaces.parameters.bytes)
+  if (int64_t bytes = spaces.parameters.trainedBytes)
     program::FillOp::create(
         builder, location,
         AddressAttr::get(module.getContext(),
@@ -267,7 +267,7 @@ LogicalResult Planner::run() {
       return failure();
     if (func::FuncOp end = get(function::end)) {
       begin(function::end);
-      if (failed(plan(end, When::Always)))
+      if (failed(planLoop(end, When::Always)))
         return failure();
     }
   }

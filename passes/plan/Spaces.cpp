@@ -118,14 +118,13 @@ AddressAttr ProgramSpaces::find(func::FuncOp function, DictionaryAttr attributes
   if (role == role::parameters || role == role::gradients)
     return whole(role.getValue(), 0);
   if (role == role::firstMoments || role == role::secondMoments)
-    return whole("optimizer", role == role::firstMoments ? 0 : parameters.bytes);
+    return whole("optimizer", role == role::firstMoments ? 0 : parameters.trainedBytes);
   if (role == role::scalar && name == name::optimizer)
     return whole("scalars", 0);
-  // The state that a segment leaves is the next slot's. A segment whose positions were steps is the
-  // only one of its loop.
+  // The state that a segment leaves is the next slot's.
   if (role == role::state)
     return states.at(context, states.find(name)->offset + (isArgument ? 0 : states.bytes),
-                     function.getName() == function::end ? 0 : states.bytes);
+                     states.bytes);
   if (role == role::saved)
     return saved.at(context, saved.find(name)->offset, saved.bytes);
   const NamedPlaces &places = role == role::input           ? inputs
@@ -157,8 +156,8 @@ void ProgramSpaces::build(OpBuilder &builder, ModuleOp module, int64_t workspace
                                uint64_t(segmentBytes), uint64_t(extra));
   };
   space("parameters", "parameters", parameters.bytes);
-  space("gradients", "gradients", trained ? parameters.bytes : 0);
-  space("optimizer", "optimizer", trained ? 2 * parameters.bytes : 0);
+  space("gradients", "gradients", trained ? parameters.trainedBytes : 0);
+  space("optimizer", "optimizer", trained ? 2 * parameters.trainedBytes : 0);
   space("packed", "parameters", packed.bytes);
   space("replay", "replay", 0, states.bytes, 1);
   space("saved", "saved", 0, saved.bytes);
@@ -172,7 +171,9 @@ void ProgramSpaces::build(OpBuilder &builder, ModuleOp module, int64_t workspace
 
   for (auto param : module.getOps<ParamOp>())
     program::TensorOp::create(
-        builder, param.getLoc(), program::TensorKind::Parameter, param.getSymName(),
+        builder, param.getLoc(),
+        param.isFixed() ? program::TensorKind::Fixed : program::TensorKind::Parameter,
+        param.getSymName(),
         AddressAttr::get(context, FlatSymbolRefAttr::get(context, "parameters"),
                          parameters.offsets.lookup(param.getSymNameAttr()), 0),
         cast<RankedTensorType>(param.getType()), param.getInitializer(), IntegerAttr(),

@@ -15,7 +15,7 @@ int64_t memformer::bytesOf(Value value) {
 
 // Ops that move or repeat entries: to have their result again costs about what loading it would.
 static bool isMovement(Operation *op) {
-  return isa<BroadcastOp, SliceOp, ConcatOp, SelectRowsOp>(op);
+  return isa<BroadcastOp, SliceOp, ConcatOp, ReshapeOp, SelectRowsOp>(op);
 }
 
 namespace {

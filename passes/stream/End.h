@@ -7,12 +7,12 @@
 
 namespace memformer {
 
-/// Builds `@end`: `states`, which depend on the streamed input, from the caches that the steps have
-/// filled and from what the segment's beginning carries. Fails with a diagnostic at an op of which
-/// the steps keep too little.
-mlir::FailureOr<mlir::func::FuncOp> buildEnd(mlir::OpBuilder &builder, mlir::Location location,
-                                             const DifferentiatedSegment &segment,
-                                             llvm::ArrayRef<Port> states, RowBuilder &rows);
+/// Builds `@end`: `states`, which depend on the streamed input, from what the segment's beginning
+/// carries and from the caches that the steps have filled; where those keep too little, from the
+/// streamed input, all of which is known then, and from no cache.
+mlir::func::FuncOp buildEnd(mlir::OpBuilder &builder, mlir::Location location,
+                            const DifferentiatedSegment &segment, llvm::ArrayRef<Port> states,
+                            RowBuilder &rows);
 
 } // namespace memformer
 

@@ -54,17 +54,20 @@ LogicalResult RowBuilder::refuse(Operation *op, const Twine &why) {
   return error;
 }
 
+bool RowBuilder::isFromParameters(Value value) const {
+  DenseSet<Operation *> slice = sliceOf(segment.block, value, {}, /*effects=*/false);
+  return value.getDefiningOp() && llvm::all_of(slice, [&](Operation *op) {
+           return isPure(op) && llvm::all_of(op->getOperands(),
+                                             [](Value operand) { return operand.getDefiningOp(); });
+         });
+}
+
 Value RowBuilder::whole(Value value) {
   if (Value known = mapping.lookupOrNull(value))
     return known;
   // What depends on parameters alone costs no memory: it is prepared once.
-  DenseSet<Operation *> slice = sliceOf(segment.block, value, {}, /*effects=*/false);
-  bool fromParameters = value.getDefiningOp() && llvm::all_of(slice, [&](Operation *op) {
-                          return isPure(op) && llvm::all_of(op->getOperands(), [](Value operand) {
-                                   return operand.getDefiningOp();
-                                 });
-                        });
-  if (fromParameters) {
+  if (isFromParameters(value)) {
+    DenseSet<Operation *> slice = sliceOf(segment.block, value, {}, /*effects=*/false);
     for (Operation &op : segment.block)
       if (slice.contains(&op) &&
           llvm::none_of(op.getResults(), [&](Value result) { return mapping.contains(result); }))
@@ -133,6 +136,32 @@ LogicalResult RowBuilder::buildElementwise(Operation *op) {
   return cloneRow(op, operands);
 }
 
+void RowBuilder::buildBefore(Operation *op) {
+  Value rows = before.lookup(op->getOperand(0));
+  OpBuilder inSegment(op);
+  Operation *earlier = inSegment.clone(*op);
+  earlier->setOperand(0, rows);
+  SmallVector<int64_t> shape(shapeOf(op->getResult(0)));
+  shape[positions] = shapeOf(rows)[positions];
+  earlier->getResult(0).setType(tensorType(op->getResult(0)).clone(shape));
+  before[op->getResult(0)] = earlier->getResult(0);
+}
+
+Value RowBuilder::addCache(AttentionOp op, Value value, const Twine &name) {
+  std::string text = name.str();
+  if (Value rows = before.lookup(value)) {
+    OpBuilder inSegment(op);
+    SmallVector<int64_t> shape(shapeOf(value));
+    shape[positions] -= shapeOf(rows)[positions];
+    Value later = arith::ConstantOp::create(inSegment, op.getLoc(),
+                                            inSegment.getZeroAttr(tensorType(value).clone(shape)));
+    Value begins = ConcatOp::create(inSegment, op.getLoc(), tensorType(value), rows, later,
+                                    /*axis=*/uint64_t(positions));
+    begun.push_back({begins, role::cache, text});
+  }
+  return addArgument(value.getType(), role::cache, text);
+}
+
 LogicalResult RowBuilder::buildAttention(AttentionOp op) {
   if (!op.getLse().use_empty())
     for (Operation *user : op.getLse().getUsers())
@@ -148,23 +177,35 @@ LogicalResult RowBuilder::buildAttention(AttentionOp op) {
     Value keys = whole(op.getKey()), values = whole(op.getValue());
     auto attention =
         AttentionOp::create(builder, location, TypeRange{rows.getType(), one}, rows, keys, values,
-                            Value(), op.getHeadsAttr(), op.getScaleAttr(), UnitAttr(),
-                            builder.getF64FloatAttr(0), builder.getI32IntegerAttr(0));
+                            Value(), Value(), Value(), op.getHeadsAttr(), op.getScaleAttr(),
+                            UnitAttr(), builder.getF64FloatAttr(0), builder.getI32IntegerAttr(0));
     mapping.map(op.getResult(), attention.getResult());
     return success();
   }
   if (!query || !key || !value || !op.getCausal())
     return refuse(op, "a position of it needs positions that come later");
-  SmallVector<Value> before;
-  for (StringRef name : {"key_cache", "value_cache"})
-    before.push_back(
-        addArgument(op.getKey().getType(), role::cache, name + Twine(caches.size() / 2)));
+  int64_t earlier = shapeOf(op.getKey())[positions] - shapeOf(op.getQuery())[positions];
+  for (Value operand : {op.getKey(), op.getValue()}) {
+    Value rows = before.lookup(operand);
+    if ((rows ? shapeOf(rows)[positions] : 0) != earlier)
+      return refuse(op, "its keys are not those of the segment, and others in front of them");
+  }
+  Value relativeQuery, relativeKey;
+  if (op.getRelativeKey()) {
+    if (!dependsOnStream(op.getRelativeQuery()) || dependsOnStream(op.getRelativeKey()))
+      return refuse(op, "what belongs to distances depends on positions");
+    relativeQuery = mapping.lookup(op.getRelativeQuery());
+    relativeKey = whole(op.getRelativeKey());
+  }
+  std::string number = std::to_string(caches.size() / 2);
+  Value keys = addCache(op, op.getKey(), "key_cache" + number);
+  Value values = addCache(op, op.getValue(), "value_cache" + number);
   auto attention = AttentionStepOp::create(
       builder, location,
-      TypeRange{withOnePosition(op.getType(0)), before[0].getType(), before[1].getType()},
+      TypeRange{withOnePosition(op.getType(0)), keys.getType(), values.getType()},
       mapping.lookup(op.getQuery()), mapping.lookup(op.getKey()), mapping.lookup(op.getValue()),
-      before[0], before[1], position, op.getHeadsAttr(), op.getScaleAttr());
-  std::string number = std::to_string(caches.size() / 2);
+      keys, values, position, relativeQuery, relativeKey, op.getHeadsAttr(), op.getScaleAttr(),
+      builder.getI64IntegerAttr(earlier));
   caches.push_back({attention.getNextKeyCache(), role::cache, "key_cache" + number});
   caches.push_back({attention.getNextValueCache(), role::cache, "value_cache" + number});
   mapping.map(op.getResult(), attention.getResult());
@@ -192,6 +233,10 @@ void RowBuilder::buildLstm(LstmOp op) {
 }
 
 LogicalResult RowBuilder::buildRow(Operation *op) {
+  bool hasBefore =
+      llvm::any_of(op->getOperands(), [&](Value operand) { return before.contains(operand); });
+  if (hasBefore && !isa<LinearOp, LayerNormOp, AttentionOp, SliceOp, ConcatOp>(op))
+    return refuse(op, "some of its rows come before the segment");
   if (auto dropout = dyn_cast<DropoutOp>(op)) {
     mapping.map(dropout.getResult(), mapping.lookup(dropout.getInput()));
     return success();
@@ -222,11 +267,20 @@ LogicalResult RowBuilder::buildRow(Operation *op) {
     return std::nullopt;
   };
   std::optional<int64_t> axis = axisOf(op);
-  if (axis == positions)
+  if (auto concat = dyn_cast<ConcatOp>(op); concat && axis == positions &&
+                                            !dependsOnStream(concat.getLhs()) &&
+                                            dependsOnStream(concat.getRhs())) {
+    before[concat.getResult()] = concat.getLhs();
+    mapping.map(concat.getResult(), mapping.lookup(concat.getRhs()));
+    return success();
+  }
+  if (axis == positions || (axis && hasBefore))
     return refuse(op, "it joins or cuts along the axis of positions");
   if (!rowWise && !axis)
     return refuse(op, "it mixes positions");
 
+  if (hasBefore && before.contains(op->getOperand(0)))
+    buildBefore(op);
   SmallVector<Value> operands;
   for (OpOperand &operand : op->getOpOperands()) {
     Value value = operand.get();

@@ -28,10 +28,14 @@ public:
     auto found = keptWhole.find(value);
     return found == keptWhole.end() ? nullptr : &found->second;
   }
+  /// Whether a value of the segment depends on parameters alone.
+  bool isFromParameters(mlir::Value value) const;
   /// Makes a value of the segment one that is carried from its beginning; its port.
   Port carry(mlir::Value value);
   /// Values of the segment that positions read: those of arguments and those that are computed.
   llvm::SmallVector<Port> carried;
+  /// What caches hold before the first position.
+  llvm::SmallVector<Port> begun;
 
 private:
   /// The value of the step that stands for one of the segment which has no positions, or all of
@@ -41,6 +45,10 @@ private:
   mlir::Value rowOf(mlir::Operation *op, mlir::Value value, int64_t axis);
   mlir::Value addArgument(mlir::Type type, llvm::StringRef role, const llvm::Twine &name);
 
+  /// The same rows of `op` for those of its first operand that come before the segment.
+  void buildBefore(mlir::Operation *op);
+  /// A cache of keys or values, and of those of before the segment where there are any.
+  mlir::Value addCache(AttentionOp op, mlir::Value value, const llvm::Twine &name);
   mlir::LogicalResult buildRow(mlir::Operation *op);
   mlir::LogicalResult buildElementwise(mlir::Operation *op);
   mlir::LogicalResult buildAttention(AttentionOp op);
@@ -57,6 +65,8 @@ private:
   llvm::DenseSet<mlir::Value> dependent;
   /// Of values of the segment: their rows where they depend on the streamed input, else themselves.
   mlir::IRMapping mapping;
+  /// Of values of the segment whose last L rows are its positions: the rows before those.
+  llvm::DenseMap<mlir::Value, mlir::Value> before;
   /// Caches as they come out.
   llvm::SmallVector<Port> caches;
   /// Of values of the segment: the cache that is all of it at last.

@@ -84,14 +84,12 @@ LogicalResult StreamPass::stream(RecurrenceOp recurrence) {
     (rows.dependsOnStream(state.value) ? atEnd : results).push_back(state);
   if (!atEnd.empty()) {
     builder.setInsertionPointAfter(step);
-    FailureOr<func::FuncOp> end = buildEnd(builder, location, segment, atEnd, rows);
-    if (failed(end)) {
-      step.erase();
-      return failure();
-    }
-    removeDropout(*end);
+    func::FuncOp end = buildEnd(builder, location, segment, atEnd, rows);
+    removeDropout(end);
+    markBounds(end, segment);
   }
   results.append(rows.carried);
+  results.append(rows.begun);
   llvm::copy_if(segment.inputs, std::back_inserter(arguments),
                 [&](const Port &input) { return input.value != streamed.value; });
   builder.setInsertionPoint(step);

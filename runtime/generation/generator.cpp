@@ -71,6 +71,22 @@ Result<void> Generator::beginSegment() {
   return {};
 }
 
+Result<void> Generator::endSegment() {
+  // The decoder's input: this segment, shifted right by one.
+  shifted.resize(current.size());
+  for (int64_t row = 0; row < batch; ++row) {
+    const auto begin = size_t(row * length), last = begin + size_t(length) - 1;
+    shifted[begin] = previous[last];
+    std::copy(current.begin() + ptrdiff_t(begin), current.begin() + ptrdiff_t(last),
+              shifted.begin() + ptrdiff_t(begin) + 1);
+  }
+  const InputData input{session->manifest().stream->inputs[0].name, shifted.data()};
+  Rollout rollout;
+  rollout.segments = 1;
+  rollout.inputs = {&input, 1};
+  return session->end(rollout);
+}
+
 Result<void> Generator::feed(std::span<const int32_t> next) {
   if (int64_t(next.size()) != batch)
     return error("expected a token for each of {} rows, but got {}", batch, next.size());
@@ -84,8 +100,9 @@ Result<void> Generator::feed(std::span<const int32_t> next) {
     current[size_t(row * length + known)] = next[size_t(row)];
   if (++known == length) {
     if (session->endsSegments()) {
-      MEMFORMER_TRY(stepTo(length));
-      MEMFORMER_TRY(session->end());
+      if (session->endsAfterSteps())
+        MEMFORMER_TRY(stepTo(length));
+      MEMFORMER_TRY(endSegment());
       session->moveState(1, 0);
     }
     previous.swap(current);

@@ -32,6 +32,8 @@ public:
 private:
   Generator(Session &session, int32_t bos) : session(&session), bos(bos) {}
   Result<void> beginSegment();
+  /// The state of the next segment, where it depends on this one's tokens.
+  Result<void> endSegment();
   /// Computes the positions before `count` that are not yet.
   Result<void> stepTo(int64_t count);
 
@@ -41,6 +43,7 @@ private:
   bool readsSegment = false;     // `begin` has an input `encoder_tokens`
   std::vector<int32_t> previous; // [B,L]: the segment before
   std::vector<int32_t> current;  // [B,L]: this one as far as it is known
+  std::vector<int32_t> shifted;  // [B,L]: what the decoder reads of this one
   std::vector<int32_t> column;   // [B]: what goes into a step
   std::vector<int32_t> reset;    // [B]
   int64_t known = 0;             // tokens of this segment

@@ -36,6 +36,10 @@ const std::vector<GradientCase> &memformer::test::gradientCases() {
       {"slice %0 axis 1 offset 2", {"2x7x3"}, {"2x4x3"}},
       {"slice %0 axis 0 offset 0", {"17"}, {"1"}},
       {"slice %0 axis 2 offset 6", {"2x3x7"}, {"2x3x1"}},
+      {"reshape %0", {"2x6x5"}, {"2x3x10"}},
+      {"reshape %0", {"1x7"}, {"7x1x1"}},
+      {"scale %0 factor -0.75", {"3x17"}, {"3x17"}},
+      {"maximum %0, %1", {"3x17", "3x17"}, {"3x17"}},
       // linear algebra and norms
       {"linear %0, %1", {"1x1", "1x1"}, {"1x1"}},
       {"linear %0, %1", {"5", "3x5"}, {"3"}},
@@ -80,6 +84,21 @@ const std::vector<GradientCase> &memformer::test::gradientCases() {
        {"2x5x7", "2x5x7", "2x5x7", "2i"},
        {"2x5x7", "2x7x5"},
        {{-1, 4}}},
+      // causal with more keys than queries, and with scores by distance
+      {"attention %0, %1, %2 heads 2 scale 0.7 causal",
+       {"2x3x6", "2x5x6", "2x5x6"},
+       {"2x3x6", "2x2x3"}},
+      {"attention %0, %1, %2 relative(%3, %4) heads 2 scale 0.7 causal",
+       {"2x3x6", "2x7x6", "2x7x6", "2x3x6", "7x6"},
+       {"2x3x6", "2x2x3"}},
+      {"attention %0, %1, %2 relative(%3, %4) heads 1 scale 0.4 causal",
+       {"1x5x3", "1x5x3", "1x5x3", "1x5x3", "5x3"},
+       {"1x5x3", "1x1x5"}},
+      {"attention %0, %1, %2 relative(%3, %4) dropout(%5 probability 0.3 stream 2) heads 5 scale "
+       "0.9 causal",
+       {"3x1x5", "3x2x5", "3x2x5", "3x1x5", "2x5", "2i"},
+       {"3x1x5", "3x5x1"},
+       {{5, -3}}},
       // slot attention: K, S, d and heads
       {"slot_attention %0 self(%1, %2), %3, %4 heads 1 scale 1.0",
        {"1x1x1", "1x1x1", "1x1x1", "1x1x1", "1x1x1"},

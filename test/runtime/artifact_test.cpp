@@ -221,7 +221,7 @@ TEST(Artifact, AddressesOutsideTheirSpaces) {
             "manifest.functions.train[4].body[0].kernel: kernel 8 of 8");
   EXPECT_EQ(messageAfter([&](json &m) { train(m)[4]["body"][0] = train(m)[3]; }),
             "manifest.functions.train[4].body[0]: expected loops only at the top level of train, "
-            "evaluate, trace and begin");
+            "evaluate, trace, begin and end");
   EXPECT_EQ(
       messageAfter([&](json &m) { m["functions"]["prepare"][0] = train(m)[3]; }),
       "manifest.functions.prepare[0]: expected loops only at the top level of train, evaluate, "

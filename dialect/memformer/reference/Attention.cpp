@@ -21,17 +21,60 @@ Value scaled(Tensors &t, StringRef letters, Value value, double scale) {
                [&](Scalars &s, ValueRange v) { return s.multiply(v[0], s.constant(scale)); });
 }
 
-/// `[B, H, Lq, Lk]`: scale · q kᵀ, −∞ where a causal query does not see the key.
-Value buildScores(Tensors &t, Value query, Value key, double scale, bool causal) {
+Value add(Tensors &t, StringRef letters, Value a, Value b) {
+  return t.map((letters + "," + letters + "->" + letters).str(), {a, b},
+               [](Scalars &s, ValueRange v) { return s.add(v[0], v[1]); });
+}
+
+/// `[B, H, Lq, Lk]`: scale · (q kᵀ + `more`), −∞ where a causal query does not see the key.
+Value buildScores(Tensors &t, Value query, Value key, double scale, bool causal, Value more = {}) {
   Value products = t.sumOfProducts("bqhc,bkhc->bhqk", query, key);
+  if (more)
+    products = add(t, "bhqk", products, more);
+  // Queries are the last positions of the keys.
+  int64_t before = shapeOf(key)[1] - shapeOf(query)[1];
   return t.map("bhqk->bhqk", products, [&](Scalars &s, ValueRange v) {
     Value score = s.multiply(v[0], s.constant(scale));
     if (!causal)
       return score;
-    Value later = arith::CmpIOp::create(s.builder, s.location, arith::CmpIPredicate::ugt,
-                                        s.place(3), s.place(2));
+    Value last = s.place(2);
+    if (before != 0)
+      last = arith::AddIOp::create(s.builder, s.location, last,
+                                   arith::ConstantIndexOp::create(s.builder, s.location, before));
+    Value later =
+        arith::CmpIOp::create(s.builder, s.location, arith::CmpIPredicate::ugt, s.place(3), last);
     return s.select(later, s.constant(-std::numeric_limits<double>::infinity()), score);
   });
+}
+
+/// Between scores by distance `[B, H, Lq, Lk]` (row Lq − 1 − i + j of the table, distances of more
+/// than any key has beyond it) and by key: entry (i, j) of the result is entry (i, j + shift(i)) of
+/// the operand, or 0 where there is none.
+Value shifted(Tensors &t, OpBuilder &builder, Location loc, Value scores, bool toKeys) {
+  ArrayRef<int64_t> shape = shapeOf(scores);
+  int64_t queries = shape[2], keys = shape[3];
+  return t.map("bhqk->bhqk", scores, [&](Scalars &s, ValueRange) {
+    auto index = [&](int64_t value) -> Value {
+      return arith::ConstantIndexOp::create(s.builder, s.location, value);
+    };
+    Value shift = arith::SubIOp::create(s.builder, s.location, index(queries - 1), s.place(2));
+    Value at = toKeys ? Value(arith::AddIOp::create(s.builder, s.location, s.place(3), shift))
+                      : Value(arith::SubIOp::create(s.builder, s.location, s.place(3), shift));
+    // A negative place is a large unsigned one.
+    Value inside =
+        arith::CmpIOp::create(s.builder, s.location, arith::CmpIPredicate::ult, at, index(keys));
+    Value safe = arith::SelectOp::create(s.builder, s.location, inside, at, index(0));
+    Value entry = tensor::ExtractOp::create(s.builder, s.location, scores,
+                                            ValueRange{s.place(0), s.place(1), s.place(2), safe});
+    return s.select(inside, entry, s.constant(0));
+  });
+}
+
+/// `[B, H, Lq, Lk]`: p_i · r of the distance of query i and key j.
+Value buildRelativeScores(Tensors &t, OpBuilder &builder, Location loc, Value relativeQuery,
+                          Value relativeKey) {
+  Value byDistance = t.sumOfProducts("bqhc,khc->bhqk", relativeQuery, relativeKey);
+  return shifted(t, builder, loc, byDistance, /*toKeys=*/true);
 }
 
 /// `[B, H, Lq]`: scale · q_i · k_self_i.
@@ -47,11 +90,6 @@ Value buildProbabilities(Tensors &t, Value scores, Value lse) {
 Value buildSelfProbabilities(Tensors &t, Value scores, Value lse) {
   return t.map("bhq,bhq->bhq", {scores, lse},
                [](Scalars &s, ValueRange v) { return s.exponential(s.subtract(v[0], v[1])); });
-}
-
-Value add(Tensors &t, StringRef letters, Value a, Value b) {
-  return t.map((letters + "," + letters + "->" + letters).str(), {a, b},
-               [](Scalars &s, ValueRange v) { return s.add(v[0], v[1]); });
 }
 
 /// log Σ exp(score) over the keys, and over the self score where there is one.
@@ -117,7 +155,11 @@ SmallVector<Value> AttentionOp::buildReference(OpBuilder &builder) {
   int64_t heads = getHeads();
   Value query = t.splitHeads(getQuery(), heads), key = t.splitHeads(getKey(), heads);
   Value value = t.splitHeads(getValue(), heads);
-  Value scores = buildScores(t, query, key, getScale().convertToDouble(), getCausal());
+  Value relative;
+  if (getRelativeKey())
+    relative = buildRelativeScores(t, builder, getLoc(), t.splitHeads(getRelativeQuery(), heads),
+                                   t.splitHeads(getRelativeKey(), heads));
+  Value scores = buildScores(t, query, key, getScale().convertToDouble(), getCausal(), relative);
   Value lse = buildLse(t, scores, {});
   Dropout dropout{getDropoutKey(), getProbability().convertToDouble(), int32_t(getStream())};
   Value weights = buildDropped(t, builder, getLoc(), buildProbabilities(t, scores, lse), dropout);
@@ -133,8 +175,14 @@ SmallVector<Value> AttentionGradientOp::buildReference(OpBuilder &builder) {
   Value result = t.splitHeads(getResultValue(), heads);
   Dropout dropout{getDropoutKey(), getProbability().convertToDouble(), int32_t(getStream())};
 
+  Value relativeQuery, relativeKey, relative;
+  if (getRelativeKey()) {
+    relativeQuery = t.splitHeads(getRelativeQuery(), heads);
+    relativeKey = t.splitHeads(getRelativeKey(), heads);
+    relative = buildRelativeScores(t, builder, getLoc(), relativeQuery, relativeKey);
+  }
   Value probabilities =
-      buildProbabilities(t, buildScores(t, query, key, scale, getCausal()), getLse());
+      buildProbabilities(t, buildScores(t, query, key, scale, getCausal(), relative), getLse());
   Value weights = buildDropped(t, builder, getLoc(), probabilities, dropout);
   Value arriving = buildDropped(t, builder, getLoc(),
                                 t.sumOfProducts("bqhc,bkhc->bhqk", gradient, value), dropout);
@@ -142,7 +190,15 @@ SmallVector<Value> AttentionGradientOp::buildReference(OpBuilder &builder) {
   Value dq = scaled(t, "bqhc", t.sumOfProducts("bhqk,bkhc->bqhc", scores, key), scale);
   Value dk = scaled(t, "bkhc", t.sumOfProducts("bhqk,bqhc->bkhc", scores, query), scale);
   Value dv = t.sumOfProducts("bhqk,bqhc->bkhc", weights, gradient);
-  return {t.joinHeads(dq), t.joinHeads(dk), t.joinHeads(dv)};
+  SmallVector<Value> results = {t.joinHeads(dq), t.joinHeads(dk), t.joinHeads(dv)};
+  if (relativeKey) {
+    Value distances = shifted(t, builder, getLoc(), scores, /*toKeys=*/false);
+    Value dp = scaled(t, "bqhc", t.sumOfProducts("bhqk,khc->bqhc", distances, relativeKey), scale);
+    Value dr =
+        scaled(t, "bkhc", t.sumOfProducts("bhqk,bqhc->bkhc", distances, relativeQuery), scale);
+    results.append({t.joinHeads(dp), t.joinHeads(dr)});
+  }
+  return results;
 }
 
 //===-- slot_attention -----------------------------------------------------------------------===//
@@ -204,14 +260,40 @@ static Value insertRow(Tensors &t, OpBuilder &builder, Value cache, Value row, V
   });
 }
 
+/// `[B, H, 1, Lk]`: p · r of the distance of the row `row` (i32) and each key, anything beyond it.
+static Value buildStepScores(Tensors &t, OpBuilder &builder, Location loc, Value relativeQuery,
+                             Value relativeKey, Value row) {
+  Value byDistance = t.sumOfProducts("bqhc,khc->bhqk", relativeQuery, relativeKey);
+  int64_t keys = shapeOf(byDistance)[3];
+  return t.map("bhqk->bhqk", byDistance, [&](Scalars &s, ValueRange) {
+    Value at = arith::SubIOp::create(
+        s.builder, s.location,
+        arith::AddIOp::create(s.builder, s.location, s.place32(3), s.constant32(int32_t(keys - 1))),
+        row);
+    at = arith::MinSIOp::create(s.builder, s.location, at, s.constant32(int32_t(keys - 1)));
+    at = arith::IndexCastOp::create(s.builder, s.location, s.builder.getIndexType(), at);
+    return tensor::ExtractOp::create(s.builder, s.location, byDistance,
+                                     ValueRange{s.place(0), s.place(1), s.place(2), at});
+  });
+}
+
 SmallVector<Value> AttentionStepOp::buildReference(OpBuilder &builder) {
   Tensors t(builder, getLoc(), getQuery());
   int64_t heads = getHeads();
   Value position = tensor::ExtractOp::create(builder, getLoc(), getPosition(), ValueRange{});
+  if (getBefore() != 0)
+    position = arith::AddIOp::create(
+        builder, getLoc(), position,
+        arith::ConstantOp::create(builder, getLoc(),
+                                  builder.getI32IntegerAttr(int32_t(getBefore()))));
   Value keys = insertRow(t, builder, getKeyCache(), getKey(), position);
   Value values = insertRow(t, builder, getValueCache(), getValue(), position);
+  Value relative;
+  if (getRelativeKey())
+    relative = buildStepScores(t, builder, getLoc(), t.splitHeads(getRelativeQuery(), heads),
+                               t.splitHeads(getRelativeKey(), heads), position);
   Value scores = buildScores(t, t.splitHeads(getQuery(), heads), t.splitHeads(keys, heads),
-                             getScale().convertToDouble(), false);
+                             getScale().convertToDouble(), false, relative);
   scores = t.map("bhqk->bhqk", scores, [&](Scalars &s, ValueRange v) {
     Value later = arith::CmpIOp::create(s.builder, s.location, arith::CmpIPredicate::sgt,
                                         s.place32(3), position);

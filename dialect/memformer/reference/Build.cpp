@@ -147,10 +147,16 @@ Value Tensors::maximum(StringRef spec, Value a) {
 //===-- rearrangements -----------------------------------------------------------------------===//
 
 Value Tensors::splitHeads(Value value, int64_t heads) {
-  ArrayRef<int64_t> shape = shapeOf(value);
-  auto split = RankedTensorType::get({shape[0], shape[1], heads, shape[2] / heads}, type);
-  return tensor::ExpandShapeOp::create(builder, location, split, value,
-                                       ArrayRef<ReassociationIndices>{{0}, {1}, {2, 3}});
+  SmallVector<int64_t> shape(shapeOf(value));
+  int64_t last = int64_t(shape.size()) - 1;
+  SmallVector<ReassociationIndices> groups;
+  for (int64_t i = 0; i < last; ++i)
+    groups.push_back({i});
+  groups.push_back({last, last + 1});
+  shape.push_back(shape[last] / heads);
+  shape[last] = heads;
+  return tensor::ExpandShapeOp::create(builder, location, RankedTensorType::get(shape, type), value,
+                                       groups);
 }
 
 Value Tensors::joinHeads(Value value) {

@@ -66,7 +66,7 @@ public:
   mlir::Value fold(mlir::RankedTensorType type, llvm::StringRef spec, mlir::ValueRange operands,
                    mlir::TypedAttr first, Body body);
 
-  /// `[B, L, d]` → `[B, L, H, d/H]`, and back.
+  /// `[…, d]` → `[…, H, d/H]`; and `[B, L, d]` back.
   mlir::Value splitHeads(mlir::Value value, int64_t heads);
   mlir::Value joinHeads(mlir::Value value);
   /// Two tensors one after the other.

@@ -87,6 +87,22 @@ SmallVector<Value> BroadcastOp::buildReference(OpBuilder &builder) {
 SmallVector<Value> SelectRowsOp::buildReference(OpBuilder &builder) {
   return buildElementwise(*this, builder);
 }
+SmallVector<Value> StopGradientOp::buildReference(OpBuilder &) { return {getInput()}; }
+
+SmallVector<Value> AuxiliarySquaredErrorOp::buildReference(OpBuilder &) { return {getLoss()}; }
+
+SmallVector<Value> ScaleOp::buildReference(OpBuilder &builder) {
+  return buildElementwise(*this, builder);
+}
+SmallVector<Value> MaximumOp::buildReference(OpBuilder &builder) {
+  return buildElementwise(*this, builder);
+}
+SmallVector<Value> MaximumGradientOp::buildReference(OpBuilder &builder) {
+  return buildElementwise(*this, builder);
+}
+SmallVector<Value> SquaredErrorGradientOp::buildReference(OpBuilder &builder) {
+  return buildElementwise(*this, builder);
+}
 SmallVector<Value> ReluOp::buildReference(OpBuilder &builder) {
   return buildElementwise(*this, builder);
 }

@@ -54,6 +54,31 @@ SmallVector<Value> SliceOp::buildReference(OpBuilder &builder) {
                        builder.getIndexAttr(getOffset()))};
 }
 
+SmallVector<Value> ReshapeOp::buildReference(OpBuilder &builder) {
+  // One dimension of all entries in between.
+  auto groupsOf = [](int64_t rank) {
+    SmallVector<ReassociationIndices> groups(rank == 0 ? 0 : 1);
+    for (int64_t i = 0; i < rank; ++i)
+      groups[0].push_back(i);
+    return groups;
+  };
+  RankedTensorType type = tensorType(getResult()), from = tensorType(getInput());
+  auto flat = RankedTensorType::get({from.getNumElements()}, from.getElementType());
+  Value value = getInput();
+  if (from.getRank() == 0)
+    value = tensor::ExpandShapeOp::create(builder, getLoc(), flat, value,
+                                          ArrayRef<ReassociationIndices>());
+  else if (from.getRank() > 1)
+    value =
+        tensor::CollapseShapeOp::create(builder, getLoc(), flat, value, groupsOf(from.getRank()));
+  if (type.getRank() == 0)
+    value = tensor::CollapseShapeOp::create(builder, getLoc(), type, value,
+                                            ArrayRef<ReassociationIndices>());
+  else if (type.getRank() > 1)
+    value = tensor::ExpandShapeOp::create(builder, getLoc(), type, value, groupsOf(type.getRank()));
+  return {value};
+}
+
 SmallVector<Value> RowOp::buildReference(OpBuilder &builder) {
   Value position = tensor::ExtractOp::create(builder, getLoc(), getPosition(), ValueRange{});
   Value index = arith::IndexCastOp::create(builder, getLoc(), builder.getIndexType(), position);

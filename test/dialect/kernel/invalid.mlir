@@ -284,7 +284,7 @@ func.func @narrow_before_normalization(%q: tensor<2x3x4xf32>) {
 // g·o is a sum of products in f32.
 func.func @narrow_result_value(%q: tensor<2x3x4xf32>, %o: tensor<2x3x4xbf16>, %l: tensor<2x2x3xf32>) {
   // expected-error @below {{operand #4 must be statically shaped tensor of 32-bit float or 64-bit float values without empty dimensions, but got 'tensor<2x3x4xbf16>'}}
-  %0:3 = kernel.attention_gradient %q, %q, %q, %q, %o, %l heads 2 scale 0.5 operands bf16 {resultSegmentSizes = array<i32: 1, 1, 1, 0, 0>}
+  %0:3 = kernel.attention_gradient %q, %q, %q, %q, %o, %l heads 2 scale 0.5 operands bf16 {resultSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0>}
     : (tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xbf16>, tensor<2x2x3xf32>) -> (tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>)
   return
 }

@@ -93,7 +93,7 @@ func.func @attention(%q: tensor<2x3x4xf32>, %k: tensor<2x5x4xf32>, %b: tensor<3x
     : (tensor<2x3x4xf32>, tensor<2x5x4xf32>, tensor<2x5x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<3x4xf32>)
     -> (tensor<2x3x4xf32>, tensor<2x2x3xf32>, tensor<2x3x4xf32>)
   // CHECK: kernel.attention_gradient %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} self(%{{.*}}, %{{.*}}) heads 2 scale 5.000000e-01 {
-  %g:5 = kernel.attention_gradient %y, %q, %k, %k, %s, %m self(%q, %o) heads 2 scale 0.5 {resultSegmentSizes = array<i32: 1, 1, 1, 1, 1>}
+  %g:5 = kernel.attention_gradient %y, %q, %k, %k, %s, %m self(%q, %o) heads 2 scale 0.5 {resultSegmentSizes = array<i32: 1, 1, 1, 1, 1, 0, 0>}
     : (tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x5x4xf32>, tensor<2x5x4xf32>, tensor<2x3x4xf32>, tensor<2x2x3xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>)
     -> (tensor<2x3x4xf32>, tensor<2x5x4xf32>, tensor<2x5x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>)
   // CHECK: kernel.attention_weights %{{.*}} self(%{{.*}}), %{{.*}}, %{{.*}} heads 2 scale 5.000000e-01 :
@@ -120,7 +120,7 @@ func.func @narrow_attention(%g: tensor<2x3x4xbf16>, %q: tensor<2x3x4xbf16>, %k: 
   // CHECK: kernel.attention %{{.*}}, %{{.*}}, %{{.*}} heads 2 scale 5.000000e-01 causal operands bf16 : (tensor<2x3x4xbf16>, tensor<2x5x4xf32>, tensor<2x5x4xf32>) -> (tensor<2x3x4xf32>, tensor<2x2x3xf32>)
   %o, %l = kernel.attention %q, %k, %k heads 2 scale 0.5 causal operands bf16 : (tensor<2x3x4xbf16>, tensor<2x5x4xf32>, tensor<2x5x4xf32>) -> (tensor<2x3x4xf32>, tensor<2x2x3xf32>)
   // CHECK: kernel.attention_gradient %{{.*}} heads 2 scale 5.000000e-01 causal operands bf16 {{{.*}}} : (tensor<2x3x4xbf16>, tensor<2x3x4xbf16>, {{.*}}) -> (tensor<2x3x4xbf16>, tensor<2x5x4xf32>, tensor<2x5x4xbf16>)
-  %dq, %dk, %dv = kernel.attention_gradient %g, %q, %k, %k, %o, %l heads 2 scale 0.5 causal operands bf16 {resultSegmentSizes = array<i32: 1, 1, 1, 0, 0>}
+  %dq, %dk, %dv = kernel.attention_gradient %g, %q, %k, %k, %o, %l heads 2 scale 0.5 causal operands bf16 {resultSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0>}
     : (tensor<2x3x4xbf16>, tensor<2x3x4xbf16>, tensor<2x5x4xf32>, tensor<2x5x4xf32>, tensor<2x3x4xf32>, tensor<2x2x3xf32>) -> (tensor<2x3x4xbf16>, tensor<2x5x4xf32>, tensor<2x5x4xbf16>)
   // CHECK: kernel.attention_weights %{{.*}}, %{{.*}}, %{{.*}} heads 2 scale 5.000000e-01 causal operands bf16 : (tensor<2x3x4xbf16>,
   %w = kernel.attention_weights %q, %k, %l heads 2 scale 0.5 causal operands bf16 : (tensor<2x3x4xbf16>, tensor<2x5x4xf32>, tensor<2x2x3xf32>) -> tensor<2x2x3x5xf32>

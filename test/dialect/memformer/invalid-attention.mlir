@@ -1,6 +1,22 @@
 // What the attention family rejects.
 // RUN: memformer-opt %s -verify-diagnostics -split-input-file
 
+func.func @wrong(%q: tensor<2x5x6xf32>, %k: tensor<2x7x6xf32>, %r: tensor<7x6xf32>) {
+  // expected-error@+1 {{expected relative attention to be causal}}
+  %0:2 = memformer.attention %q, %k, %k relative(%q, %r) heads 3 scale 0.5 : (tensor<2x5x6xf32>, tensor<2x7x6xf32>, tensor<2x7x6xf32>, tensor<2x5x6xf32>, tensor<7x6xf32>) -> (tensor<2x5x6xf32>, tensor<2x3x5xf32>)
+  return
+}
+
+// -----
+
+func.func @wrong(%q: tensor<2x5x6xf32>, %k: tensor<2x7x6xf32>, %r: tensor<5x6xf32>) {
+  // expected-error@+1 {{expected relative_key to have shape [7, 6] ([Lk, d]: a row for each distance), but got [5, 6]}}
+  %0:2 = memformer.attention %q, %k, %k relative(%q, %r) heads 3 scale 0.5 causal : (tensor<2x5x6xf32>, tensor<2x7x6xf32>, tensor<2x7x6xf32>, tensor<2x5x6xf32>, tensor<5x6xf32>) -> (tensor<2x5x6xf32>, tensor<2x3x5xf32>)
+  return
+}
+
+// -----
+
 func.func @wrong(%q: tensor<5x6xf32>, %k: tensor<2x7x6xf32>, %v: tensor<2x7x6xf32>) {
   // expected-error@+1 {{expected query to be [B, Lq, d], but got shape [5, 6]}}
   %0:2 = memformer.attention %q, %k, %v heads 3 scale 0.5 : (tensor<5x6xf32>, tensor<2x7x6xf32>, tensor<2x7x6xf32>) -> (tensor<2x5x6xf32>, tensor<2x3x5xf32>)
@@ -81,9 +97,9 @@ func.func @wrong(%q: tensor<2x5x6xf32>, %k: tensor<2x7x6xf32>, %v: tensor<2x7x6x
 
 // -----
 
-func.func @wrong(%q: tensor<2x5x6xf32>, %k: tensor<2x7x6xf32>, %v: tensor<2x7x6xf32>) {
-  // expected-error@+1 {{expected as many keys as queries in causal attention, but got 7 keys and 5 queries}}
-  %0:2 = memformer.attention %q, %k, %v heads 3 scale 0.5 causal : (tensor<2x5x6xf32>, tensor<2x7x6xf32>, tensor<2x7x6xf32>) -> (tensor<2x5x6xf32>, tensor<2x3x5xf32>)
+func.func @wrong(%q: tensor<2x5x6xf32>, %k: tensor<2x3x6xf32>, %v: tensor<2x3x6xf32>) {
+  // expected-error@+1 {{expected at least as many keys as queries in causal attention, but got 3 keys and 5 queries}}
+  %0:2 = memformer.attention %q, %k, %v heads 3 scale 0.5 causal : (tensor<2x5x6xf32>, tensor<2x3x6xf32>, tensor<2x3x6xf32>) -> (tensor<2x5x6xf32>, tensor<2x3x5xf32>)
   return
 }
 
@@ -217,9 +233,9 @@ func.func @wrong(%g: tensor<2x5x6xf32>, %q: tensor<2x5x6xf32>, %k: tensor<2x7x6x
 
 // -----
 
-func.func @wrong(%g: tensor<2x5x6xf32>, %q: tensor<2x5x6xf32>, %k: tensor<2x7x6xf32>, %v: tensor<2x7x6xf32>, %o: tensor<2x5x6xf32>, %l: tensor<2x3x5xf32>) {
-  // expected-error@+1 {{expected as many keys as queries in causal attention}}
-  %0:3 = memformer.attention_gradient %g, %q, %k, %v, %o, %l heads 3 scale 0.5 causal : (tensor<2x5x6xf32>, tensor<2x5x6xf32>, tensor<2x7x6xf32>, tensor<2x7x6xf32>, tensor<2x5x6xf32>, tensor<2x3x5xf32>) -> (tensor<2x5x6xf32>, tensor<2x7x6xf32>, tensor<2x7x6xf32>)
+func.func @wrong(%g: tensor<2x5x6xf32>, %q: tensor<2x5x6xf32>, %k: tensor<2x3x6xf32>, %v: tensor<2x3x6xf32>, %o: tensor<2x5x6xf32>, %l: tensor<2x3x5xf32>) {
+  // expected-error@+1 {{expected at least as many keys as queries in causal attention}}
+  %0:3 = memformer.attention_gradient %g, %q, %k, %v, %o, %l heads 3 scale 0.5 causal : (tensor<2x5x6xf32>, tensor<2x5x6xf32>, tensor<2x3x6xf32>, tensor<2x3x6xf32>, tensor<2x5x6xf32>, tensor<2x3x5xf32>) -> (tensor<2x5x6xf32>, tensor<2x3x6xf32>, tensor<2x3x6xf32>)
   return
 }
 
@@ -473,8 +489,8 @@ func.func @wrong(%q: tensor<2x5x6xf32>, %k: tensor<2x7x6xf32>, %l: tensor<2x5xf3
 
 // -----
 
-func.func @wrong(%q: tensor<2x5x6xf32>, %k: tensor<2x7x6xf32>, %l: tensor<2x3x5xf32>) {
-  // expected-error@+1 {{expected as many keys as queries in causal attention}}
-  %0 = memformer.attention_weights %q, %k, %l heads 3 scale 0.5 causal : (tensor<2x5x6xf32>, tensor<2x7x6xf32>, tensor<2x3x5xf32>) -> tensor<2x3x5x7xf32>
+func.func @wrong(%q: tensor<2x5x6xf32>, %k: tensor<2x3x6xf32>, %l: tensor<2x3x5xf32>) {
+  // expected-error@+1 {{expected at least as many keys as queries in causal attention}}
+  %0 = memformer.attention_weights %q, %k, %l heads 3 scale 0.5 causal : (tensor<2x5x6xf32>, tensor<2x3x6xf32>, tensor<2x3x5xf32>) -> tensor<2x3x5x3xf32>
   return
 }

@@ -40,7 +40,7 @@ func.func @attention(%x: tensor<2x3x4xf32>, %v: tensor<4xf32>, %w: tensor<4x4xf3
   // CHECK: kernel.attention {{.*}} operands bf16 : (tensor<2x3x4xbf16>, {{.*}}) -> (tensor<2x3x4xf32>, tensor<2x2x3xf32>)
   %o, %l = kernel.attention %q, %q, %q heads 2 scale 0.5 operands bf16 : (tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>) -> (tensor<2x3x4xf32>, tensor<2x2x3xf32>)
   // CHECK: kernel.attention_gradient %{{.*}}, %[[Q]], {{.*}} -> (tensor<2x3x4xbf16>, tensor<2x3x4xf32>, tensor<2x3x4xf32>)
-  %dq, %dk, %dv = kernel.attention_gradient %q, %q, %q, %q, %o, %l heads 2 scale 0.5 operands bf16 {resultSegmentSizes = array<i32: 1, 1, 1, 0, 0>}
+  %dq, %dk, %dv = kernel.attention_gradient %q, %q, %q, %q, %o, %l heads 2 scale 0.5 operands bf16 {resultSegmentSizes = array<i32: 1, 1, 1, 0, 0, 0, 0>}
     : (tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x2x3xf32>) -> (tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>)
   %s = kernel.reduce %dq entries 4 operands bf16 : (tensor<2x3x4xf32>) -> tensor<4xf32>
   return %s : tensor<4xf32>

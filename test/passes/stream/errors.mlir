@@ -91,19 +91,6 @@ memformer.recurrence @model states [] inputs ["x"] outputs ["y"] streamed "x" to
 // -----
 
 memformer.param @m : tensor<2x5x6xf32> = <normal, 0.5>
-// expected-error@+1 {{expected the next state to depend on the streamed input through what its positions keep, but it reads the input itself}}
-memformer.recurrence @model states ["m"] inputs ["x"] outputs ["y"] streamed "x" to "y" initial {
-  %m = memformer.load_param @m : tensor<2x5x6xf32>
-  memformer.yield state(%m : tensor<2x5x6xf32>)
-} segment {
-^bb0(%m: tensor<2x5x6xf32>, %x: tensor<2x5x6xf32>):
-  %y = memformer.add %x, %m : (tensor<2x5x6xf32>, tensor<2x5x6xf32>) -> tensor<2x5x6xf32>
-  memformer.yield state(%y : tensor<2x5x6xf32>) outputs(%y : tensor<2x5x6xf32>)
-}
-
-// -----
-
-memformer.param @m : tensor<2x5x6xf32> = <normal, 0.5>
 // expected-error@+1 {{expected the output 'y' to depend on the streamed input}}
 memformer.recurrence @model states [] inputs ["x"] outputs ["y"] streamed "x" to "y" initial {
   memformer.yield
