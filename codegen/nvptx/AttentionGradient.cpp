@@ -374,6 +374,9 @@ FailureOr<int64_t> emitAttentionGradient(Emit &e, kernel::AttentionGradientOp op
                                          const KernelArguments &arguments) {
   if (op.getSelfKey() && op.getProbability().convertToDouble() > 0)
     return op.emitOpError("expected no dropout with a self column");
+  if (op.getRelativeKey())
+    return op.emitOpError(
+        "expected attention without relative query and key, which this target does not have");
   AttentionShape shape(arguments.operands[1], arguments.operands[2], int64_t(op.getHeads()));
   if (failed(checkAttention(op, shape)))
     return failure();

@@ -15,6 +15,9 @@ namespace memformer::nvptx {
 // are worked on in stretches whose scores fit into shared memory.
 FailureOr<int64_t> emitAttentionStep(Emit &e, kernel::AttentionStepOp op,
                                      const KernelArguments &arguments) {
+  if (op.getRelativeKey())
+    return op.emitOpError(
+        "expected attention without relative query and key, which this target does not have");
   AttentionShape shape(arguments.operands[0], arguments.operands[3], int64_t(op.getHeads()));
   if (failed(checkAttention(op, shape)))
     return failure();
