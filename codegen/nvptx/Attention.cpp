@@ -128,9 +128,7 @@ void AttentionEmitter::emitBlock(Value batch, Value head) {
   Softmax begin = beginSoftmax();
   Emit::Carried carried = beginSums();
   carried.append({begin.largest, begin.sum});
-  Value end = e.index(shape.keys);
-  if (op.getCausal())
-    end = e.minIndex(e.addIndex(firstQuery, plan.queries), end);
+  Value end = endOfKeys(e, shape, op.getCausal(), firstQuery, plan.queries);
   carried = e.loop(e.index(0), end, plan.keys, carried, [&](Value firstKey, ValueRange carried) {
     Softmax old{carried[carried.size() - 2], carried.back()};
     Softmax now = updateSoftmax(firstKey, old);

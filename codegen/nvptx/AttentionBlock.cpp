@@ -146,9 +146,23 @@ void loadTile(Emit &e, const AttentionPlan &plan, const Head &head, Value first,
   }
 }
 
+Value endOfKeys(Emit &e, const AttentionShape &shape, bool causal, Value first, int64_t count) {
+  Value keys = e.index(shape.keys);
+  return causal ? e.minIndex(e.addIndex(first, count + shape.before()), keys) : keys;
+}
+
+Value firstQueryOf(Emit &e, const AttentionShape &shape, bool causal, Value key) {
+  if (!causal)
+    return e.index(0);
+  return shape.before() == 0 ? key : e.sub(key, e.minIndex(key, shape.before()));
+}
+
 Value emitVisible(Emit &e, const AttentionShape &shape, bool causal, Value query, Value key) {
   Value visible = e.less(key, shape.keys);
-  return causal ? e.both(visible, e.compareInt(arith::CmpIPredicate::ule, key, query)) : visible;
+  if (!causal)
+    return visible;
+  Value last = e.addIndex(query, shape.before());
+  return e.both(visible, e.compareInt(arith::CmpIPredicate::ule, key, last));
 }
 
 ProbabilityDropout::ProbabilityDropout(Emit &e, const AttentionShape &shape, const Buffer *key,

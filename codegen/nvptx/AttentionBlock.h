@@ -16,6 +16,8 @@ struct AttentionShape {
   int64_t batch, heads, queries, keys, width;
 
   int64_t rowStride() const { return heads * width; }
+  /// Keys that come before the first query's own where attention is causal.
+  int64_t before() const { return keys - queries; }
 };
 
 /// Reports shapes that no kernel is built for: empty ones.
@@ -82,6 +84,11 @@ struct AttentionPlan {
 void loadTile(Emit &e, const AttentionPlan &plan, const Head &head, mlir::Value first, int64_t rows,
               int64_t chunk, const Buffer &target, bool rounds, float factor = 1);
 
+/// Keys below this are all that `count` queries from the first on see.
+mlir::Value endOfKeys(Emit &e, const AttentionShape &shape, bool causal, mlir::Value first,
+                      int64_t count);
+/// The first query that sees a key.
+mlir::Value firstQueryOf(Emit &e, const AttentionShape &shape, bool causal, mlir::Value key);
 /// Whether a query sees a key, both counted in the head: i1.
 mlir::Value emitVisible(Emit &e, const AttentionShape &shape, bool causal, mlir::Value query,
                         mlir::Value key);

@@ -290,10 +290,8 @@ void GradientEmitter::emitKeys(Value firstKey) {
   size_t count = keys.values.size();
   Emit::Carried carried = keys.values;
   llvm::append_range(carried, values.values);
-  // Queries before the first key do not see it.
-  Value first = e.index(0);
-  if (op.getCausal())
-    first = e.mulIndex(e.divIndex(firstKey, plan.queries), plan.queries);
+  Value first = firstQueryOf(e, shape, op.getCausal(), firstKey);
+  first = e.mulIndex(e.divIndex(first, plan.queries), plan.queries);
   carried = e.loop(first, e.index(shape.queries), plan.queries, carried,
                    [&](Value firstQuery, ValueRange carried) {
                      keys.values = Emit::Carried(carried.take_front(count));
@@ -328,9 +326,7 @@ void GradientEmitter::emitQueries(Value firstQuery) {
     e.barrier();
   Sums queries = begin(queryGradient, firstQuery, true);
   addSelf(queries);
-  Value end = e.index(shape.keys);
-  if (op.getCausal())
-    end = e.minIndex(e.addIndex(firstQuery, plan.queries), end);
+  Value end = endOfKeys(e, shape, op.getCausal(), firstQuery, plan.queries);
   queries.values =
       e.loop(e.index(0), end, plan.keys, queries.values, [&](Value firstKey, ValueRange carried) {
         queries.values = Emit::Carried(carried);

@@ -30,7 +30,7 @@ FailureOr<int64_t> emitAttentionStep(Emit &e, kernel::AttentionStepOp op,
   };
   Head query = row(arguments.operands[0]), result = row(arguments.results[0]);
   Head keys = cache(arguments.operands[3]), values = cache(arguments.operands[4]);
-  Value position = e.load(arguments.operands[5], e.index(0));
+  Value position = e.addIndex(e.load(arguments.operands[5], e.index(0)), int64_t(op.getBefore()));
   Buffer queries = e.shared(shape.width), scores = e.shared(std::min(shape.keys, stretch));
   Buffer sums = e.shared(shape.width);
   float factor = float(op.getScale().convertToDouble() * std::numbers::log2e);
@@ -128,7 +128,8 @@ FailureOr<int64_t> emitAttentionWeights(Emit &e, kernel::AttentionWeightsOp op,
     }
     Value scaled = e.mul(score, e.real(float(op.getScale().convertToDouble())));
     if (op.getCausal()) {
-      Value visible = e.compareInt(arith::CmpIPredicate::ule, column, e.addIndex(i, self));
+      Value last = e.addIndex(i, self ? self : shape.before());
+      Value visible = e.compareInt(arith::CmpIPredicate::ule, column, last);
       scaled = e.select(visible, scaled, hidden);
     }
     e.store(emitExp(e, e.sub(scaled, e.load(lses, row))), result, linear);

@@ -168,9 +168,7 @@ void MmaAttention::emitHead(Value batch, Value head) {
   State state = begin();
   if (tilesOfKeys == 1)
     return finish(update(zero, zero, state, /*isOnly=*/true));
-  Value end = e.index(shape.keys);
-  if (op.getCausal())
-    end = e.minIndex(e.addIndex(firstQuery, warps * 16), end);
+  Value end = endOfKeys(e, shape, op.getCausal(), firstQuery, warps * 16);
   Emit::Carried last =
       e.loop(zero, end, keysOfTile, state.list(), [&](Value firstKey, ValueRange carried) {
         Value slot = e.remIndex(e.divIndex(firstKey, keysOfTile), 2);
@@ -226,11 +224,8 @@ void MmaAttention::mask(MutableArrayRef<Value> scores, Value firstKey) {
   if (!causal && shape.keys % keysOfTile == 0)
     return;
   Value hidden = e.real(-std::numeric_limits<float>::infinity()), limits[2];
-  for (int64_t half = 0; half < 2; ++half) {
-    limits[half] = e.index(shape.keys);
-    if (causal)
-      limits[half] = e.minIndex(e.addIndex(rows[half], 1), limits[half]);
-  }
+  for (int64_t half = 0; half < 2; ++half)
+    limits[half] = endOfKeys(e, shape, causal, rows[half], 1);
   Value first = e.addIndex(firstKey, column);
   for (auto [i, score] : llvm::enumerate(scores)) {
     int64_t j = int64_t(i) / 4 * 8 + int64_t(i) % 2;

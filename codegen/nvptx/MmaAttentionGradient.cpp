@@ -101,11 +101,12 @@ void MmaGradient::emitRows(Value first, bool ofKeys, int64_t beginColumn) {
   int64_t length = ofKeys ? shape.queries : shape.keys;
   int64_t tiles = blocks(length, plan.other);
   Value begin = e.index(0), end = e.index(length);
-  if (op.getCausal() && ofKeys && tiles > 1) // queries before the first key do not see it
-    begin = e.minIndex(e.mulIndex(e.divIndex(first, plan.other), plan.other),
-                       e.index((tiles - 1) * plan.other));
-  if (op.getCausal() && !ofKeys)
-    end = e.minIndex(e.addIndex(first, plan.own()), end);
+  if (ofKeys && tiles > 1) {
+    begin = firstQueryOf(e, shape, op.getCausal(), first);
+    begin = e.mulIndex(e.divIndex(begin, plan.other), plan.other);
+  }
+  if (!ofKeys)
+    end = endOfKeys(e, shape, op.getCausal(), first, plan.own());
   auto slotOf = [&](Value of) {
     return tiles == 1 ? e.index(0) : e.remIndex(e.divIndex(of, plan.other), 2);
   };
@@ -199,7 +200,7 @@ void MmaGradient::findSquares(const Rows &rows, Value firstOther, Value slot, in
       if (!wholeQueries)
         demand(e.less(q, shape.queries));
       if (op.getCausal())
-        demand(e.compareInt(arith::CmpIPredicate::ule, k, q));
+        demand(e.compareInt(arith::CmpIPredicate::ule, k, e.addIndex(q, shape.before())));
       weights.push_back(seen ? e.select(seen, weight, zero) : weight);
       slopes.push_back(seen ? e.select(seen, slope, zero) : slope);
     }
