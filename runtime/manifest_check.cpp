@@ -102,10 +102,10 @@ void checkManifest(const Manifest &manifest, const std::string &where, JsonError
     if (!sinusoids || parameter.shape.size() != 2)
       errors.add(where + ".fixed", "expected '{}' to be a table of sinusoids", parameter.name);
   }
-  // Gradients and moments are of the parameters that are trained.
+  // Gradients and moments are of the parameters that are trained, with the padding behind them.
   uint64_t trainedBytes = 0;
   for (const auto &parameter : manifest.parameters)
-    trainedBytes = std::max(trainedBytes, parameter.offset + parameter.bytes());
+    trainedBytes = std::max(trainedBytes, (parameter.offset + parameter.bytes() + 63) / 64 * 64);
   checkLayout(manifest.inputs,
               fixedBytes(manifest, where, "inputs", !manifest.inputs.empty(), errors),
               where + ".inputs", errors);

@@ -16,7 +16,9 @@ RelativeScores::RelativeScores(Emit &e, const AttentionShape &shape, const Query
       front(std::max(tile, int64_t(1) << bits)) {
   packed = e.scratch({shape.width * panels.pitch()});
   sums = e.scratch({shape.width * panels.pitch()});
-  distances = e.scratch({(front + blocks.rows() + (int64_t(1) << bits)) * panels.pitch()});
+  // The last tile of rows may reach beyond them.
+  int64_t most = front + blocks.rows() + (int64_t(1) << bits) + tile;
+  distances = e.scratch({most * panels.pitch()});
 }
 
 void RelativeScores::begin(const QueryPanel &ofPanel, const Matrix &rows, const Matrix &keys,

@@ -269,6 +269,8 @@ def main():
           dict(vocab=17, d_model=20, heads=2, d_ff=13, layers=3, segment=19, untied_biases=True, memory=dict(length=5, gradient="replay")), segments=3, batch=2, seed=6)
     write("transformer-xl-tiny", xl, CachedTransformer, dict(vocab=5, d_model=5, heads=1, d_ff=3, layers=1, segment=1, tie_embeddings=True, memory=dict(length=1, gradient="replay")),
           segments=5, batch=1, seed=7, scale=0.8)
+    write("transformer-xl-long", xl, CachedTransformer, dict(vocab=7, d_model=16, heads=2, d_ff=9, layers=1, segment=37, memory=dict(length=131, gradient="replay")),
+          segments=5, batch=1, seed=12)
     write("compressive-transformer", compressive, CachedTransformer,
           dict(vocab=21, d_model=14, heads=2, d_ff=19, layers=2, segment=6, norm="post",
                memory=dict(length=9, compressed_length=5, compression_rate=3, reconstruction_weight=2.0)), segments=5, batch=3, seed=8)

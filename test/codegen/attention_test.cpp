@@ -279,7 +279,7 @@ KernelCase gradientCase(const Form &form, const Size &s, const Inputs &in,
       "kernel.attention_gradient %0, %1, %2, %3, %4, %5" + optional(form, s, in, operands, false);
   body += form.rounds ? " operands bf16" : "";
   body += std::string(" {resultSegmentSizes = array<i32: 1, 1, 1, ") +
-          (form.self ? "1, 1>" : "0, 0>") + (form.dropout ? ", " : "") +
+          (form.self ? "1, 1, 0, 0>" : "0, 0, 0, 0>") + (form.dropout ? ", " : "") +
           (form.dropout ? dropoutAttributes : "") + "}" + signature(operands, results);
   size_t first = operands.size();
   return {nameOf(form, s) + ", gradient",

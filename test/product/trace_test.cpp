@@ -89,9 +89,9 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values("base", "no-memory", "odd-shapes", "projected-post-norm", "head-one",
                     "many-slots", "tiny", "transformer", "transformer-post-norm", "lstm",
                     "lstm-tied", "transformer-xl", "transformer-xl-replay", "transformer-xl-tiny",
-                    "compressive-transformer", "compressive-transformer-replay",
-                    "compressive-transformer-max", "compressive-transformer-mean", "placements",
-                    "placements-post-norm"),
+                    "transformer-xl-long", "compressive-transformer",
+                    "compressive-transformer-replay", "compressive-transformer-max",
+                    "compressive-transformer-mean", "placements", "placements-post-norm"),
     testName);
 
 class TraceForAnotherCpu : public Trace {};

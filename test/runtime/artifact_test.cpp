@@ -155,7 +155,7 @@ TEST(Artifact, Stream) {
             "manifest.functions: expected 'begin' with manifest.stream and only then");
   EXPECT_EQ(after([](json &m) { m["functions"]["step"][0] = m["functions"]["train"][3]; }),
             "manifest.functions.step[0]: expected loops only at the top level of train, evaluate, "
-            "trace and begin");
+            "trace, begin and end");
   EXPECT_EQ(after([](json &m) { m["stream"]["inputs"].erase(1); }),
             "manifest.stream: expected two inputs and an output, but got 1 and 1");
   EXPECT_EQ(after([](json &m) { m["stream"]["inputs"][0]["name"] = "words"; }),
@@ -191,7 +191,8 @@ TEST(Artifact, TablesThatDisagree) {
       messageAfter([](json &m) { m["spaces"][3]["extra_segments"] = 0; }),
       "manifest.spaces: expected replay to have bytes 0 and extra_segments 1, but got 0 and 0");
   EXPECT_EQ(messageAfter([](json &m) { m["spaces"][2]["bytes"] = 320; }),
-            "manifest.spaces: expected optimizer to have 640 bytes, twice those of parameters, but "
+            "manifest.spaces: expected optimizer to have 640 bytes, twice those of the parameters "
+            "that are trained, but "
             "got 320");
   EXPECT_EQ(messageAfter([](json &m) { m["parameters"][0]["shape"] = {1 << 30, 1 << 30}; }),
             "manifest.parameters[0].shape: expected at most 4398046511104 entries");
@@ -225,7 +226,7 @@ TEST(Artifact, AddressesOutsideTheirSpaces) {
   EXPECT_EQ(
       messageAfter([&](json &m) { m["functions"]["prepare"][0] = train(m)[3]; }),
       "manifest.functions.prepare[0]: expected loops only at the top level of train, evaluate, "
-      "trace and begin");
+      "trace, begin and end");
   EXPECT_EQ(messageAfter([&](json &m) { train(m)[4]["outputs"][0] = "lost"; }),
             "manifest.functions.train[4].outputs[0]: unknown output 'lost'");
   EXPECT_EQ(messageAfter([&](json &m) { train(m)[0]["when"] = "last"; }),

@@ -31,8 +31,8 @@ memformer.recurrence @model states [] inputs ["x"] outputs ["y"] streamed "x" to
 } segment {
 ^bb0(%x: tensor<2x5x6xf32>):
   %k = memformer.load_param @k : tensor<2x3x6xf32>
-  // expected-error@+1 {{expected an op that can be computed one position of the streamed input at a time, but it joins or cuts along the axis of positions}}
   %j = memformer.concat %k, %x axis 1 : (tensor<2x3x6xf32>, tensor<2x5x6xf32>) -> tensor<2x8x6xf32>
+  // expected-error@+1 {{expected an op that can be computed one position of the streamed input at a time, but it joins or cuts along the axis of positions}}
   %r = memformer.slice %j axis 1 offset 0 : (tensor<2x8x6xf32>) -> tensor<2x5x6xf32>
   memformer.yield outputs(%r : tensor<2x5x6xf32>)
 }
