@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 HEAD = "// kernel: "
-WITHOUT = "relative attention"
+WITHOUT = "without relative query and key, which this target does not have"
 
 
 def forms_of(compiler, model, precision, schedule):
