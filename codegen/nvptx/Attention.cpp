@@ -4,6 +4,7 @@
 #include "codegen/nvptx/Emitters.h"
 #include "codegen/nvptx/Math.h"
 #include "codegen/nvptx/NarrowTile.h"
+#include "codegen/nvptx/RelativeBlock.h"
 #include "codegen/nvptx/RowNorms.h"
 
 #include <limits>
@@ -32,6 +33,7 @@ private:
   void loadQueries(int64_t chunk);
   Softmax beginSoftmax();
   Emit::Carried beginSums();
+  void findRelativeScores(const RelativeBlock &block);
   Softmax updateSoftmax(Value firstKey, Softmax old);
   Emit::Carried addValues(Value firstKey, ValueRange sums);
   void keepFactor(Value factor);
@@ -40,6 +42,7 @@ private:
   void normalizeRows(Value batch);
   void forEachResult(int64_t chunk, llvm::function_ref<void(int64_t, Value row, Value place)> body);
   bool single() const { return plan.chunks == 1; }
+  bool isRelative() { return bool(op.getRelativeKey()); }
 
   Emit &e;
   kernel::AttentionOp op;
@@ -50,13 +53,14 @@ private:
   float factor;
   bool rounds; // what is multiplied, to bf16
   const Buffer *selfKeys = nullptr, *selfValues = nullptr, *bias = nullptr;
+  const Buffer *relativeQueries = nullptr, *relativeKeys = nullptr;
 
   /// In shared memory: tiles [rows, chunk], scores and then probabilities [queries, keys], and a
   /// factor of each query's sums.
-  Buffer queryTile, keyTile, valueTile, scores, factors;
+  Buffer queryTile, relativeTile, keyTile, valueTile, scores, factors;
   /// Of the block: its first query, batch · heads + head, and the head in each tensor.
   Value firstQuery, pair;
-  Head query, key, value, selfKey, selfValue, result;
+  Head query, key, value, selfKey, selfValue, relativeQuery, relativeKey, result;
   /// The query that this thread has a share of, counted in the block, and which share.
   Value ownQuery, ownLane;
   /// Where it stays with the thread: the factor of its query's sums.
@@ -67,7 +71,7 @@ AttentionEmitter::AttentionEmitter(Emit &e, kernel::AttentionOp op,
                                    const KernelArguments &arguments)
     : e(e), op(op), arguments(arguments),
       shape(arguments.operands[0], arguments.operands[1], int64_t(op.getHeads())),
-      plan(e.target, shape, 1, 2, 1),
+      plan(e.target, shape, op.getRelativeKey() ? 2 : 1, 2, 1),
       dropout(e, shape, op.getDropoutKey() ? &arguments.operands.back() : nullptr,
               op.getProbability().convertToDouble()),
       factor(float(op.getScale().convertToDouble() * std::numbers::log2e)),
@@ -78,7 +82,11 @@ AttentionEmitter::AttentionEmitter(Emit &e, kernel::AttentionOp op,
     selfValues = next++;
   }
   if (op.getBias())
-    bias = next;
+    bias = next++;
+  if (isRelative()) {
+    relativeQueries = next++;
+    relativeKeys = next;
+  }
 }
 
 int64_t AttentionEmitter::emit() {
@@ -86,6 +94,8 @@ int64_t AttentionEmitter::emit() {
   e.keepLoops();
   e.note(single() ? "multiply-adds" : "multiply-adds in chunks");
   queryTile = e.shared(plan.queries * plan.pitch());
+  if (isRelative())
+    relativeTile = e.shared(plan.queries * plan.pitch());
   keyTile = e.shared(plan.keys * plan.pitch());
   valueTile = e.shared(plan.keys * plan.pitch());
   scores = e.shared(plan.queries * plan.squarePitch());
@@ -121,10 +131,17 @@ void AttentionEmitter::emitBlock(Value batch, Value head) {
     selfKey = headOf(*selfKeys, shape.queries);
     selfValue = headOf(*selfValues, shape.queries);
   }
+  if (isRelative()) {
+    relativeQuery = headOf(*relativeQueries, shape.queries);
+    relativeKey = Head(e, shape, *relativeKeys, shape.keys, e.index(0), head);
+  }
   pair = e.addIndex(e.mulIndex(batch, shape.heads), head);
 
-  if (single())
+  if (single()) {
     loadQueries(0);
+    if (isRelative())
+      loadTile(e, plan, relativeQuery, firstQuery, plan.queries, 0, relativeTile, false, factor);
+  }
   Softmax begin = beginSoftmax();
   Emit::Carried carried = beginSums();
   carried.append({begin.largest, begin.sum});
@@ -202,10 +219,34 @@ Emit::Carried AttentionEmitter::beginSums() {
   return {};
 }
 
+// What distances add to the scores of a block, to `scores`. The caller puts a barrier behind.
+void AttentionEmitter::findRelativeScores(const RelativeBlock &block) {
+  BlockTile square = plan.square();
+  for (int64_t piece = 0; piece < block.pieces(); ++piece) {
+    Emit::Carried products = square.zeros(e);
+    for (int64_t chunk = 0; chunk < plan.chunks; ++chunk) {
+      if (piece + chunk > 0)
+        e.barrier();
+      if (!single())
+        loadTile(e, plan, relativeQuery, firstQuery, plan.queries, chunk, relativeTile, false,
+                 factor);
+      loadTile(e, plan, relativeKey, block.firstOf(piece), plan.keys, chunk, keyTile, false);
+      e.barrier();
+      products = square.multiply(e, {relativeTile, plan.pitch(), false},
+                                 {keyTile, plan.pitch(), false}, plan.chunk, products);
+    }
+    block.store(piece, products, scores);
+  }
+}
+
 // Scores of a block of keys become probabilities relative to the largest score so far; `factors`
 // gets what the sums of before are multiplied by.
 AttentionEmitter::Softmax AttentionEmitter::updateSoftmax(Value firstKey, Softmax old) {
   BlockTile square = plan.square();
+  if (isRelative()) {
+    findRelativeScores({e, shape, plan, firstQuery, firstKey, /*columnsAreKeys=*/true});
+    e.barrier(); // before the tile is that of keys
+  }
   Emit::Carried products = square.zeros(e);
   for (int64_t chunk = 0; chunk < plan.chunks; ++chunk) {
     if (chunk > 0)
@@ -226,9 +267,12 @@ AttentionEmitter::Softmax AttentionEmitter::updateSoftmax(Value firstKey, Softma
     Value visible = emitVisible(e, shape, op.getCausal(), e.addIndex(firstQuery, row),
                                 e.addIndex(firstKey, column));
     Value product = rounds ? e.mul(products[i], e.real(factor)) : products[i];
+    Value place = e.at(row, plan.squarePitch(), column);
+    if (isRelative())
+      product = e.add(product, e.load(scores, place));
     products[i] = e.select(visible, product, hidden);
     if (changeHands)
-      e.store(products[i], scores, e.at(row, plan.squarePitch(), column));
+      e.store(products[i], scores, place);
   });
   if (changeHands)
     e.barrier();
@@ -327,9 +371,8 @@ FailureOr<int64_t> emitAttention(Emit &e, kernel::AttentionOp op,
                                  const KernelArguments &arguments) {
   if (op.getSelfKey() && op.getProbability().convertToDouble() > 0)
     return op.emitOpError("expected no dropout with a self column");
-  if (op.getRelativeKey())
-    return op.emitOpError(
-        "expected attention without relative query and key, which this target does not have");
+  if (op.getRelativeKey() && op.getOperandType())
+    return op.emitOpError("expected products of f32 in relative attention");
   AttentionShape shape(arguments.operands[0], arguments.operands[1], int64_t(op.getHeads()));
   if (failed(checkAttention(op, shape)))
     return failure();

@@ -53,6 +53,10 @@ void GradientHeads::takeHeads(Emit &e, const AttentionShape &shape, kernel::Atte
     selfKey = take(shape.queries);
     selfValue = take(shape.queries);
   }
+  if (op.getRelativeKey()) {
+    relativeQuery = take(shape.queries);
+    relativeKey = Head(e, shape, *next++, shape.keys, e.index(0), head);
+  }
   next = arguments.results.begin();
   queryGradient = take(shape.queries);
   keyGradient = take(shape.keys);
@@ -60,6 +64,10 @@ void GradientHeads::takeHeads(Emit &e, const AttentionShape &shape, kernel::Atte
   if (op.getSelfKey()) {
     selfKeyGradient = take(shape.queries);
     selfValueGradient = take(shape.queries);
+  }
+  if (op.getRelativeKey()) {
+    relativeQueryGradient = take(shape.queries);
+    relativeKeyGradient = take(shape.keys);
   }
 }
 
@@ -99,7 +107,7 @@ void loadTile(Emit &e, const AttentionPlan &plan, const Head &head, Value first,
     return factor == 1 ? x : e.mul(x, e.real(factor));
   };
   auto load = [&](Value number) {
-    Value row = e.minIndex(e.addIndex(first, e.divIndex(number, runs)), head.length - 1);
+    Value row = e.minIndex(e.add(first, e.divIndex(number, runs)), head.length - 1);
     Value column = e.mulIndex(e.remIndex(number, runs), run);
     Value place = head.at(e, row, e.addIndex(column, begin));
     auto entries = [&] {

@@ -38,10 +38,12 @@ struct Head {
   mlir::Value load(Emit &e, mlir::Value row, mlir::Value column, bool rounds) const;
 };
 
-/// One head of each tensor of an attention's gradient; `self…` where there is a self column.
+/// One head of each tensor of an attention's gradient; `self…` where there is a self column,
+/// `relative…` where scores depend on distances.
 struct GradientHeads {
-  Head gradient, query, key, value, result, selfKey, selfValue;
+  Head gradient, query, key, value, result, selfKey, selfValue, relativeQuery, relativeKey;
   Head queryGradient, keyGradient, valueGradient, selfKeyGradient, selfValueGradient;
+  Head relativeQueryGradient, relativeKeyGradient;
 
 protected:
   void takeHeads(Emit &e, const AttentionShape &shape, kernel::AttentionGradientOp op,
@@ -79,8 +81,9 @@ struct AttentionPlan {
   bool staysWithThread() const { return queries == grid; }
 };
 
-/// Rows [first, first + rows) of a chunk of a head to shared memory, multiplied by `factor`; rows
-/// beyond the last repeat it, columns beyond the width are zero. `rounds`: to bf16 first.
+/// Rows [first, first + rows), counted modulo 2³², of a chunk of a head to shared memory,
+/// multiplied by `factor`; rows beyond the last repeat it, columns beyond the width are zero.
+/// `rounds`: to bf16 first.
 void loadTile(Emit &e, const AttentionPlan &plan, const Head &head, mlir::Value first, int64_t rows,
               int64_t chunk, const Buffer &target, bool rounds, float factor = 1);
 

@@ -4,6 +4,7 @@
 #include "codegen/nvptx/Emitters.h"
 #include "codegen/nvptx/Math.h"
 #include "codegen/nvptx/NarrowTile.h"
+#include "codegen/nvptx/RelativeBlock.h"
 
 #include <numbers>
 
@@ -15,6 +16,7 @@ namespace {
 
 /// Blocks of keys sum the gradients of keys and values over all queries, blocks of queries those of
 /// queries over all keys, each in one order. A head with one block of each has both in one.
+/// Relative keys have blocks of their own, whose scores are found by distance.
 class GradientEmitter : GradientHeads {
 public:
   GradientEmitter(Emit &e, kernel::AttentionGradientOp op, const KernelArguments &arguments);
@@ -33,20 +35,25 @@ private:
 
   void emitKeys(Value firstKey);
   void emitQueries(Value firstQuery);
+  void emitRelativeKeys(Value firstRow);
   void emitBoth();
   void loadQueries(Value firstQuery, int64_t chunk);
   void loadKeys(Value firstKey, int64_t chunk);
   void findStatistics(Value firstQuery);
   void emitSelf(Value firstQuery);
-  void findSquares(Value firstQuery, Value firstKey);
+  void findSlanted(const RelativeBlock &block, Value firstQuery, const Head &rows,
+                   const Buffer &tile, const Head &others, const Buffer &square);
+  void findSquares(Value firstQuery, Value firstColumn, bool columnsAreKeys = true);
   Sums begin(const Head &head, Value first, bool ofQueries);
   void addSelf(Sums &sums);
   void add(Sums &sums, const SharedFactor &weights, const Head &rows, Value firstRow,
            const Buffer &tile, int64_t depth);
+  void addRelative(Sums &sums, Value firstQuery, Value firstKey);
   void finish(const Sums &sums);
   void forEachEntry(const Sums &sums, int64_t chunk,
                     llvm::function_ref<void(int64_t, Value, Value)> body);
   bool single() const { return plan.chunks == 1; }
+  bool isRelative() { return bool(op.getRelativeKey()); }
 
   Emit &e;
   kernel::AttentionGradientOp op;
@@ -61,7 +68,8 @@ private:
   /// In shared memory: tiles [rows, chunk]; the probabilities after dropout and the scores'
   /// gradients times the scale [queries, keys]; of each query −lse in powers of two, g·o, and the
   /// gradient of its own score.
-  Buffer queryTile, gradientTile, keyTile, valueTile, probabilities, scoreGradients;
+  Buffer queryTile, gradientTile, relativeTile, keyTile, valueTile;
+  Buffer probabilities, scoreGradients;
   Buffer logs, deltas, selfScores;
   Value ownQuery, ownLane;
   /// Of the thread's query: what is in `logs`, `deltas` and `selfScores` for others.
@@ -72,7 +80,7 @@ GradientEmitter::GradientEmitter(Emit &e, kernel::AttentionGradientOp op,
                                  const KernelArguments &arguments)
     : e(e), op(op), arguments(arguments),
       shape(arguments.operands[1], arguments.operands[2], int64_t(op.getHeads())),
-      plan(e.target, shape, 2, 2, 2),
+      plan(e.target, shape, op.getRelativeKey() ? 3 : 2, 2, 2),
       dropout(e, shape, op.getDropoutKey() ? &arguments.operands.back() : nullptr,
               op.getProbability().convertToDouble()),
       scale(float(op.getScale().convertToDouble())), rounds(bool(op.getOperandType())) {}
@@ -82,6 +90,8 @@ int64_t GradientEmitter::emit() {
   e.keepLoops();
   queryTile = e.shared(plan.queries * plan.pitch());
   gradientTile = e.shared(plan.queries * plan.pitch());
+  if (isRelative())
+    relativeTile = e.shared(plan.queries * plan.pitch());
   keyTile = e.shared(plan.keys * plan.pitch());
   valueTile = e.shared(plan.keys * plan.pitch());
   probabilities = e.shared(plan.queries * plan.squarePitch());
@@ -96,7 +106,8 @@ int64_t GradientEmitter::emit() {
   bool both = ofQueries == 1 && ofKeys == 1;
   e.note(single() ? "multiply-adds" : "multiply-adds in chunks");
   e.note(both ? "one block" : "blocks of keys and of queries");
-  int64_t blocks = both ? 1 : ofQueries + ofKeys;
+  int64_t ofRelative = isRelative() ? ofKeys : 0;
+  int64_t blocks = both ? 1 : ofQueries + ofKeys + ofRelative;
   pair = e.divIndex(e.block(), blocks);
   Value which = e.remIndex(e.block(), blocks);
   Value batch = e.divIndex(pair, shape.heads), head = e.remIndex(pair, shape.heads);
@@ -108,18 +119,31 @@ int64_t GradientEmitter::emit() {
   else
     e.ifThen(
         e.less(which, ofKeys), [&] { emitKeys(e.mulIndex(which, plan.keys)); },
-        [&] { emitQueries(e.mulIndex(e.sub(which, e.index(ofKeys)), plan.queries)); });
+        [&] {
+          Value rest = e.sub(which, e.index(ofKeys));
+          auto queries = [&] { emitQueries(e.mulIndex(rest, plan.queries)); };
+          if (!isRelative())
+            return queries();
+          // Those of queries first.
+          e.ifThen(e.less(rest, ofQueries), queries, [&] {
+            emitRelativeKeys(e.mulIndex(e.sub(rest, e.index(ofQueries)), plan.keys));
+          });
+        });
   return shape.batch * shape.heads * blocks;
 }
 
 void GradientEmitter::loadQueries(Value firstQuery, int64_t chunk) {
   loadTile(e, plan, query, firstQuery, plan.queries, chunk, queryTile, rounds);
   loadTile(e, plan, gradient, firstQuery, plan.queries, chunk, gradientTile, rounds);
+  if (isRelative() && single())
+    loadTile(e, plan, relativeQuery, firstQuery, plan.queries, chunk, relativeTile, false);
 }
 
 void GradientEmitter::loadKeys(Value firstKey, int64_t chunk) {
   loadTile(e, plan, key, firstKey, plan.keys, chunk, keyTile, rounds);
-  loadTile(e, plan, value, firstKey, plan.keys, chunk, valueTile, rounds);
+  // Before that of values, the tile is that of what distances need.
+  if (!isRelative() || !single())
+    loadTile(e, plan, value, firstKey, plan.keys, chunk, valueTile, rounds);
 }
 
 // Of each query of the block; the caller puts a barrier behind.
@@ -173,27 +197,71 @@ void GradientEmitter::emitSelf(Value firstQuery) {
   });
 }
 
-// Probabilities and gradients of scores, of a block of queries and one of keys. What is in tiles
-// already stays there; a barrier is before the products and at the end.
-void GradientEmitter::findSquares(Value firstQuery, Value firstKey) {
+// Products of a block's `rows`, which are in `tile`, and the rows of `others` that it meets on the
+// other axis, to `square`. The caller puts a barrier behind.
+void GradientEmitter::findSlanted(const RelativeBlock &block, Value firstQuery, const Head &rows,
+                                  const Buffer &tile, const Head &others, const Buffer &square) {
+  BlockTile of = plan.square();
+  for (int64_t piece = 0; piece < block.pieces(); ++piece) {
+    Emit::Carried products = of.zeros(e);
+    for (int64_t chunk = 0; chunk < plan.chunks; ++chunk) {
+      if (piece + chunk > 0)
+        e.barrier();
+      if (!single())
+        loadTile(e, plan, rows, firstQuery, plan.queries, chunk, tile, false);
+      loadTile(e, plan, others, block.firstOf(piece), plan.keys, chunk, valueTile, false);
+      e.barrier();
+      products = of.multiply(e, {tile, plan.pitch(), false}, {valueTile, plan.pitch(), false},
+                             plan.chunk, products);
+    }
+    block.store(piece, products, square);
+  }
+}
+
+// Probabilities and gradients of scores, of a block of queries and one of keys, or of relative
+// keys. What is in tiles already stays there; a barrier is before the products and at the end.
+void GradientEmitter::findSquares(Value firstQuery, Value firstColumn, bool columnsAreKeys) {
   BlockTile square = plan.square();
+  RelativeBlock block(e, shape, plan, firstQuery, firstColumn, columnsAreKeys);
+  if (isRelative() && columnsAreKeys) {
+    findSlanted(block, firstQuery, relativeQuery, relativeTile, relativeKey, scoreGradients);
+    e.barrier();
+    if (single())
+      loadTile(e, plan, value, firstColumn, plan.keys, 0, valueTile, false);
+  } else if (isRelative()) {
+    findSlanted(block, firstQuery, query, queryTile, key, scoreGradients);
+    e.barrier();
+    findSlanted(block, firstQuery, gradient, gradientTile, value, probabilities);
+  }
   Emit::Carried scores = square.zeros(e), products = square.zeros(e);
   for (int64_t chunk = 0; chunk < plan.chunks; ++chunk) {
     if (chunk > 0)
       e.barrier();
-    if (!single()) {
+    if (!single() && columnsAreKeys) {
       loadQueries(firstQuery, chunk);
-      loadKeys(firstKey, chunk);
+      loadKeys(firstColumn, chunk);
+    } else if (!single()) {
+      loadTile(e, plan, relativeQuery, firstQuery, plan.queries, chunk, relativeTile, false);
+      loadTile(e, plan, relativeKey, firstColumn, plan.keys, chunk, keyTile, false);
     }
     e.barrier();
-    scores = square.multiply(e, {queryTile, plan.pitch(), false}, {keyTile, plan.pitch(), false},
+    const Buffer &rows = columnsAreKeys ? queryTile : relativeTile;
+    scores = square.multiply(e, {rows, plan.pitch(), false}, {keyTile, plan.pitch(), false},
                              plan.chunk, scores);
-    products = square.multiply(e, {gradientTile, plan.pitch(), false},
-                               {valueTile, plan.pitch(), false}, plan.chunk, products);
+    if (columnsAreKeys)
+      products = square.multiply(e, {gradientTile, plan.pitch(), false},
+                                 {valueTile, plan.pitch(), false}, plan.chunk, products);
   }
+  if (isRelative())
+    square.forEach(e, [&](int64_t i, Value row, Value column) {
+      Value place = e.at(row, plan.squarePitch(), column);
+      scores[i] = e.add(scores[i], e.load(scoreGradients, place));
+      if (!columnsAreKeys)
+        products[i] = e.load(probabilities, place);
+    });
   Value exponent = e.real(float(double(scale) * std::numbers::log2e)), zero = e.real(0);
   square.forEach(e, [&](int64_t i, Value row, Value column) {
-    Value q = e.addIndex(firstQuery, row), k = e.addIndex(firstKey, column);
+    Value q = e.addIndex(firstQuery, row), k = block.keyOf(row, column);
     Value p = emitExp2(e, e.fma(scores[i], exponent, e.load(logs, row)));
     Value seen = e.both(emitVisible(e, shape, op.getCausal(), q, k), e.less(q, shape.queries));
     Value product = products[i], kept = p;
@@ -209,7 +277,8 @@ void GradientEmitter::findSquares(Value firstQuery, Value firstKey) {
       e.store(rounds ? e.rounded(x) : x, square, place);
     };
     store(ds, scoreGradients);
-    store(kept, probabilities);
+    if (columnsAreKeys)
+      store(kept, probabilities);
   });
   e.barrier();
 }
@@ -276,6 +345,23 @@ void GradientEmitter::add(Sums &sums, const SharedFactor &weights, const Head &r
   }
 }
 
+// The gradients of relative queries, from those of the scores of a block. The caller puts a barrier
+// behind, if the block is not the only one.
+void GradientEmitter::addRelative(Sums &sums, Value firstQuery, Value firstKey) {
+  RelativeBlock block(e, shape, plan, firstQuery, firstKey, /*columnsAreKeys=*/true);
+  for (int64_t piece = 0; piece < block.pieces(); ++piece) {
+    if (piece > 0)
+      e.barrier();
+    block.gather(piece, scoreGradients, probabilities);
+    Value first = block.firstOf(piece);
+    if (single()) {
+      loadTile(e, plan, relativeKey, first, plan.keys, 0, valueTile, false);
+      e.barrier();
+    }
+    add(sums, {probabilities, plan.squarePitch(), false}, relativeKey, first, valueTile, plan.keys);
+  }
+}
+
 void GradientEmitter::finish(const Sums &sums) {
   if (single())
     forEachEntry(sums, 0, [&](int64_t i, Value, Value place) {
@@ -324,22 +410,60 @@ void GradientEmitter::emitQueries(Value firstQuery) {
   emitSelf(firstQuery);
   if (op.getSelfKey() && !plan.staysWithThread())
     e.barrier();
-  Sums queries = begin(queryGradient, firstQuery, true);
+  Sums queries = begin(queryGradient, firstQuery, true), relative;
   addSelf(queries);
+  if (isRelative())
+    relative = begin(relativeQueryGradient, firstQuery, true);
+  size_t count = queries.values.size();
+  Emit::Carried carried = queries.values;
+  llvm::append_range(carried, relative.values);
   Value end = endOfKeys(e, shape, op.getCausal(), firstQuery, plan.queries);
-  queries.values =
-      e.loop(e.index(0), end, plan.keys, queries.values, [&](Value firstKey, ValueRange carried) {
-        queries.values = Emit::Carried(carried);
-        if (single())
-          loadKeys(firstKey, 0);
-        findSquares(firstQuery, firstKey);
-        add(queries, {scoreGradients, plan.squarePitch(), false}, key, firstKey, keyTile,
-            plan.keys);
-        if (shape.keys > plan.keys)
-          e.barrier();
-        return queries.values;
-      });
+  carried = e.loop(e.index(0), end, plan.keys, carried, [&](Value firstKey, ValueRange carried) {
+    queries.values = Emit::Carried(carried.take_front(count));
+    relative.values = Emit::Carried(carried.drop_front(count));
+    if (single())
+      loadKeys(firstKey, 0);
+    findSquares(firstQuery, firstKey);
+    add(queries, {scoreGradients, plan.squarePitch(), false}, key, firstKey, keyTile, plan.keys);
+    if (isRelative())
+      addRelative(relative, firstQuery, firstKey);
+    if (shape.keys > plan.keys)
+      e.barrier();
+    Emit::Carried next = queries.values;
+    llvm::append_range(next, relative.values);
+    return next;
+  });
+  queries.values = Emit::Carried(ValueRange(carried).take_front(count));
   finish(queries);
+  if (!isRelative())
+    return;
+  relative.values = Emit::Carried(ValueRange(carried).drop_front(count));
+  finish(relative);
+}
+
+// Of a block of relative keys, the first query that sees one has Lq − 1 behind the last of them.
+void GradientEmitter::emitRelativeKeys(Value firstRow) {
+  if (single())
+    loadTile(e, plan, relativeKey, firstRow, plan.keys, 0, keyTile, false);
+  Sums sums = begin(relativeKeyGradient, firstRow, false);
+  Value first = e.index(0);
+  if (int64_t most = shape.queries - plan.keys; most > 0)
+    first = e.sub(e.index(most), e.minIndex(firstRow, most));
+  first = e.mulIndex(e.divIndex(first, plan.queries), plan.queries);
+  sums.values = e.loop(first, e.index(shape.queries), plan.queries, sums.values,
+                       [&](Value firstQuery, ValueRange carried) {
+                         sums.values = Emit::Carried(carried);
+                         if (single())
+                           loadQueries(firstQuery, 0);
+                         findStatistics(firstQuery);
+                         findSquares(firstQuery, firstRow, /*columnsAreKeys=*/false);
+                         add(sums, {scoreGradients, plan.squarePitch(), true}, relativeQuery,
+                             firstQuery, relativeTile, plan.queries);
+                         if (shape.queries > plan.queries)
+                           e.barrier();
+                         return sums.values;
+                       });
+  finish(sums);
 }
 
 void GradientEmitter::emitBoth() {
@@ -351,17 +475,27 @@ void GradientEmitter::emitBoth() {
   findStatistics(zero);
   emitSelf(zero);
   findSquares(zero, zero);
-  Sums keys = begin(keyGradient, zero, false);
-  add(keys, {scoreGradients, plan.squarePitch(), true}, query, zero, queryTile, plan.queries);
-  finish(keys);
-  Sums values = begin(valueGradient, zero, false);
-  add(values, {probabilities, plan.squarePitch(), true}, gradient, zero, gradientTile,
-      plan.queries);
-  finish(values);
-  Sums queries = begin(queryGradient, zero, true);
-  addSelf(queries);
-  add(queries, {scoreGradients, plan.squarePitch(), false}, key, zero, keyTile, plan.keys);
-  finish(queries);
+  auto sum = [&](const Head &head, bool ofQueries, const Buffer &weights, bool depthOuter,
+                 const Head &rows, const Buffer &tile) {
+    Sums sums = begin(head, zero, ofQueries);
+    if (&head == &queryGradient)
+      addSelf(sums);
+    add(sums, {weights, plan.squarePitch(), depthOuter}, rows, zero, tile,
+        ofQueries ? plan.keys : plan.queries);
+    finish(sums);
+  };
+  sum(keyGradient, false, scoreGradients, true, query, queryTile);
+  sum(valueGradient, false, probabilities, true, gradient, gradientTile);
+  sum(queryGradient, true, scoreGradients, false, key, keyTile);
+  if (!isRelative())
+    return;
+  // What is in place of probabilities then has all relative keys in its columns.
+  if (single())
+    e.barrier();
+  Sums relative = begin(relativeQueryGradient, zero, true);
+  addRelative(relative, zero, zero);
+  finish(relative);
+  sum(relativeKeyGradient, false, probabilities, true, relativeQuery, relativeTile);
 }
 
 } // namespace
@@ -370,9 +504,8 @@ FailureOr<int64_t> emitAttentionGradient(Emit &e, kernel::AttentionGradientOp op
                                          const KernelArguments &arguments) {
   if (op.getSelfKey() && op.getProbability().convertToDouble() > 0)
     return op.emitOpError("expected no dropout with a self column");
-  if (op.getRelativeKey())
-    return op.emitOpError(
-        "expected attention without relative query and key, which this target does not have");
+  if (op.getRelativeKey() && op.getOperandType())
+    return op.emitOpError("expected products of f32 in relative attention");
   AttentionShape shape(arguments.operands[1], arguments.operands[2], int64_t(op.getHeads()));
   if (failed(checkAttention(op, shape)))
     return failure();

@@ -15,9 +15,6 @@ namespace memformer::nvptx {
 // are worked on in stretches whose scores fit into shared memory.
 FailureOr<int64_t> emitAttentionStep(Emit &e, kernel::AttentionStepOp op,
                                      const KernelArguments &arguments) {
-  if (op.getRelativeKey())
-    return op.emitOpError(
-        "expected attention without relative query and key, which this target does not have");
   AttentionShape shape(arguments.operands[0], arguments.operands[3], int64_t(op.getHeads()));
   if (failed(checkAttention(op, shape)))
     return failure();
@@ -33,6 +30,16 @@ FailureOr<int64_t> emitAttentionStep(Emit &e, kernel::AttentionStepOp op,
   Value position = e.addIndex(e.load(arguments.operands[5], e.index(0)), int64_t(op.getBefore()));
   Buffer queries = e.shared(shape.width), scores = e.shared(std::min(shape.keys, stretch));
   Buffer sums = e.shared(shape.width);
+  // Key j belongs to the row of relative keys that is as far from the last as j is from the
+  // position.
+  bool isRelative = bool(op.getRelativeKey());
+  Head relativeQuery, relativeKeys;
+  Buffer relativeQueries;
+  if (isRelative) {
+    relativeQuery = row(arguments.operands[6]);
+    relativeKeys = Head(e, shape, arguments.operands[7], shape.keys, e.index(0), head);
+    relativeQueries = e.shared(shape.width);
+  }
   float factor = float(op.getScale().convertToDouble() * std::numbers::log2e);
   Value zero = e.index(0), none = e.real(-std::numeric_limits<float>::infinity());
 
@@ -43,6 +50,10 @@ FailureOr<int64_t> emitAttentionStep(Emit &e, kernel::AttentionStepOp op,
     e.store(e.load(newValue.buffer, from), values.buffer, to);
     Value q = e.load(query.buffer, query.at(e, zero, column));
     e.store(e.mul(q, e.real(factor)), queries, column);
+    if (isRelative) {
+      Value p = e.load(relativeQuery.buffer, relativeQuery.at(e, zero, column));
+      e.store(e.mul(p, e.real(factor)), relativeQueries, column);
+    }
     e.store(e.real(0), sums, column);
   });
   // A single entry stays with its thread.
@@ -54,11 +65,17 @@ FailureOr<int64_t> emitAttentionStep(Emit &e, kernel::AttentionStepOp op,
         Value end = e.minIndex(e.addIndex(begin, stretch), count);
         Value own = e.addIndex(begin, e.thread());
         Value largest = e.loop(own, end, threads, old[0], [&](Value key, ValueRange most) {
-          Value score =
-              e.loop(zero, e.index(shape.width), 1, e.real(0), [&](Value column, ValueRange sum) {
-                Value k = e.load(keys.buffer, keys.at(e, key, column));
-                return Emit::Carried{e.fma(k, e.load(queries, column), sum[0])};
-              })[0];
+          auto product = [&](const Head &rows, Value at, const Buffer &query, Value begin) {
+            return e.loop(zero, e.index(shape.width), 1, begin, [&](Value column, ValueRange sum) {
+              Value k = e.load(rows.buffer, rows.at(e, at, column));
+              return Emit::Carried{e.fma(k, e.load(query, column), sum[0])};
+            })[0];
+          };
+          Value score = product(keys, key, queries, e.real(0));
+          if (isRelative) {
+            Value at = e.sub(e.addIndex(key, shape.keys - 1), position);
+            score = product(relativeKeys, at, relativeQueries, score);
+          }
           e.store(score, scores, e.sub(key, begin));
           return Emit::Carried{e.max(most[0], score)};
         })[0];
