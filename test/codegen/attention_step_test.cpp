@@ -12,14 +12,19 @@ namespace {
 
 struct Size {
   int64_t batch, length, heads, width;
+  /// Rows of the caches before position 0, and whether scores depend on distances.
+  int64_t before = 0;
+  bool relative = false;
   int64_t columns() const { return heads * width; }
 };
 
 constexpr double scale = 0.375;
 
 std::string bodyOf(const Size &s, const std::vector<Tensor> &operands) {
-  std::string text = "kernel.attention_step %0, %1, %2 cache(%3, %4) at %5 heads " +
-                     std::to_string(s.heads) + " scale 0.375 : (";
+  std::string text = "kernel.attention_step %0, %1, %2 cache(%3, %4) at %5" +
+                     (s.before ? " before " + std::to_string(s.before) : "") +
+                     (s.relative ? " relative(%6, %7)" : "") + " heads " + std::to_string(s.heads) +
+                     " scale 0.375 : (";
   for (size_t i = 0; i < operands.size(); ++i)
     text += (i ? ", " : "") + operands[i].type();
   return text + ") -> (" + operands[0].type() + ", " + operands[3].type() + ", " +
@@ -28,10 +33,11 @@ std::string bodyOf(const Size &s, const std::vector<Tensor> &operands) {
 
 template <typename AnyKernel>
 void checkPosition(const AnyKernel &kernel, const Size &s, std::vector<Tensor> operands,
-                   int32_t position) {
-  SCOPED_TRACE("position " + std::to_string(position));
+                   int32_t row) {
+  const int64_t position = row; // in the caches
+  SCOPED_TRACE("row " + std::to_string(row));
   const int64_t d = s.columns();
-  operands[5].ints = {position};
+  operands[5].ints = {row - int32_t(s.before)};
   // Nothing may be taken from the positions that come later.
   for (int64_t b = 0; b < s.batch; ++b)
     for (int64_t j = position; j < s.length; ++j)
@@ -52,7 +58,8 @@ void checkPosition(const AnyKernel &kernel, const Size &s, std::vector<Tensor> o
   auto same = [](float x, float y) { return x == y || (std::isnan(x) && std::isnan(y)); };
   EXPECT_TRUE(std::ranges::equal(after[3].floats, keys.floats, same)) << "the cache of keys";
   EXPECT_TRUE(std::ranges::equal(after[4].floats, values.floats, same)) << "the cache of values";
-  EXPECT_EQ(after[6].floats, reversed[6].floats) << "the order of workgroups";
+  const size_t result = operands.size();
+  EXPECT_EQ(after[result].floats, reversed[result].floats) << "the order of workgroups";
 
   for (int64_t b = 0; b < s.batch; ++b)
     for (int64_t h = 0; h < s.heads; ++h) {
@@ -62,6 +69,9 @@ void checkPosition(const AnyKernel &kernel, const Size &s, std::vector<Tensor> o
         double sum = 0;
         for (int64_t c = 0; c < s.width; ++c)
           sum += operands[0][b * d + h * s.width + c] * keys[place(j) + c];
+        for (int64_t c = 0; s.relative && c < s.width; ++c)
+          sum += operands[6][b * d + h * s.width + c] *
+                 operands[7][(j + s.length - 1 - position) * d + h * s.width + c];
         scores.push_back(sum * scale);
       }
       double top = *std::ranges::max_element(scores), total = 0;
@@ -71,27 +81,33 @@ void checkPosition(const AnyKernel &kernel, const Size &s, std::vector<Tensor> o
         double sum = 0;
         for (int64_t j = 0; j <= position; ++j)
           sum += scores[size_t(j)] / total * values[place(j) + c];
+        const int64_t terms = (s.relative ? 2 : 1) * s.width;
         // Values are at most 1; a score's error is that of its sum.
-        double error = 16 * roundoff + 4 * sumError(s.width, double(s.width) * scale) +
-                       sumError(position + 1, 1);
-        EXPECT_NEAR(after[6][b * d + h * s.width + c], sum, error)
+        double error =
+            16 * roundoff + 4 * sumError(terms, double(terms) * scale) + sumError(position + 1, 1);
+        EXPECT_NEAR(after[result][b * d + h * s.width + c], sum, error)
             << "row " << b << ", head " << h << ", column " << c;
       }
     }
 }
 
 TEST(AttentionStep, EveryPositionOfOddShapes) {
-  for (const Size &s : {Size{1, 1, 1, 1}, Size{2, 5, 3, 1}, Size{3, 17, 2, 7}, Size{1, 33, 1, 33},
-                        Size{2, 18, 4, 16}, Size{1, 9, 2, 150}, Size{1, 300, 5, 40}}) {
+  for (const Size &s :
+       {Size{1, 1, 1, 1}, Size{2, 5, 3, 1}, Size{3, 17, 2, 7}, Size{1, 33, 1, 33},
+        Size{2, 18, 4, 16}, Size{1, 9, 2, 150}, Size{1, 300, 5, 40}, Size{2, 18, 2, 5, 7},
+        Size{1, 1, 1, 1, 0, true}, Size{2, 5, 3, 1, 2, true}, Size{2, 33, 1, 33, 17, true},
+        Size{1, 9, 2, 150, 0, true}, Size{1, 301, 2, 40, 130, true}}) {
     std::vector<int64_t> row = {s.batch, 1, s.columns()}, cache = {s.batch, s.length, s.columns()};
     std::vector<Tensor> operands = {uniform(row, 1),   uniform(row, 2),   uniform(row, 3),
                                     uniform(cache, 4), uniform(cache, 5), zeros({}, true)};
+    if (s.relative)
+      operands.insert(operands.end(), {uniform(row, 6), uniform({s.length, s.columns()}, 7)});
     std::vector<Tensor> results = {operands[0], operands[3], operands[4]};
     for (const std::string &target : testedTargets()) {
       SCOPED_TRACE(operands[3].type() + " on " + target);
       auto checkAll = [&](const auto &kernel) {
         ASSERT_TRUE(kernel);
-        for (int32_t position = 0; position < s.length; ++position)
+        for (int32_t position = int32_t(s.before); position < s.length; ++position)
           if (position < 20 || position % 16 < 2 || position + 1 == s.length)
             checkPosition(*kernel, s, operands, position);
       };

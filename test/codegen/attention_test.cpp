@@ -1,4 +1,5 @@
-// Attention and its gradient against double loops: causal, self column, dropout, normalised rows.
+// Attention and its gradient against double loops: causal, self column, dropout, normalised rows,
+// scores by distance.
 
 #include "test/codegen/kernel_harness.h"
 
@@ -13,6 +14,7 @@ namespace {
 struct Form {
   const char *name;
   bool causal = false, self = false, dropout = false, normalize = false, bias = false;
+  bool relative = false;
   /// What is multiplied is rounded to bf16; and it is stored so, results too where they may be.
   bool rounds = false, narrow = false;
 };
@@ -53,16 +55,24 @@ struct Sums {
 
 struct Inputs {
   Tensor query, key, value, selfKey, selfValue, bias, gradient, dropoutKey;
+  Tensor relativeQuery, relativeKey;
   double scale;
 };
 
 Inputs inputsOf(const Size &s) {
   std::vector<int64_t> queries = {s.batch, s.queries, s.columns()},
                        keys = {s.batch, s.keys, s.columns()};
-  Inputs in{
-      uniform(queries, 1, -2, 2), uniform(keys, 2, -2, 2), uniform(keys, 3),
-      uniform(queries, 4, -2, 2), uniform(queries, 5),     uniform({s.queries, s.columns()}, 6),
-      uniform(queries, 7),        zeros({2}, true),        0};
+  Inputs in{uniform(queries, 1, -2, 2),
+            uniform(keys, 2, -2, 2),
+            uniform(keys, 3),
+            uniform(queries, 4, -2, 2),
+            uniform(queries, 5),
+            uniform({s.queries, s.columns()}, 6),
+            uniform(queries, 7),
+            zeros({2}, true),
+            uniform(queries, 8, -2, 2),
+            uniform({s.keys, s.columns()}, 9, -2, 2),
+            0};
   // The key as kernels take it: that of the stream.
   in.dropoutKey.ints = {int32_t(uint32_t(key0) + stream * 0x9e3779b9U),
                         int32_t(uint32_t(key1) + stream * 0x9e3779b9U)};
@@ -82,7 +92,7 @@ Inputs rounded(Inputs in) {
 struct Reference {
   Reference(const Form &form, const Size &s, const Inputs &in);
 
-  Sums result, lse, normalized, query, key, value, selfKey, selfValue;
+  Sums result, lse, normalized, query, key, value, selfKey, selfValue, relativeQuery, relativeKey;
   /// Relative to the sums of magnitudes.
   double error;
 };
@@ -90,7 +100,8 @@ struct Reference {
 Reference::Reference(const Form &form, const Size &s, const Inputs &in)
     : result(in.query.entries()), lse(s.batch * s.heads * s.queries),
       normalized(in.query.entries()), query(in.query.entries()), key(in.key.entries()),
-      value(in.key.entries()), selfKey(in.query.entries()), selfValue(in.query.entries()) {
+      value(in.key.entries()), selfKey(in.query.entries()), selfValue(in.query.entries()),
+      relativeQuery(in.query.entries()), relativeKey(in.key.entries()) {
   double largestScore = 0;
   int64_t d = s.columns();
   for (int64_t b = 0; b < s.batch; ++b)
@@ -107,12 +118,22 @@ Reference::Reference(const Form &form, const Size &s, const Inputs &in)
         auto valueOf = [&](int64_t j, int64_t c) {
           return j < 0 ? in.selfValue[q + c] : in.value[place(j) + c];
         };
+        // The row of relative keys, and a place in its gradient.
+        auto relativeRow = [&](int64_t j) { return j + s.queries - 1 - i; };
+        auto relativeKeyOf = [&](int64_t j, int64_t c) {
+          return in.relativeKey[relativeRow(j) * d + h * s.width + c];
+        };
         std::vector<double> scores;
         for (int64_t j = begin; j < end; ++j) {
           double sum = 0, magnitude = 0;
           for (int64_t c = 0; c < s.width; ++c) {
             sum += in.query[q + c] * keyOf(j, c);
             magnitude += std::abs(in.query[q + c] * keyOf(j, c));
+            if (form.relative) {
+              double product = in.relativeQuery[q + c] * relativeKeyOf(j, c);
+              sum += product;
+              magnitude += std::abs(product);
+            }
           }
           scores.push_back(sum * in.scale);
           largestScore = std::max(largestScore, magnitude * in.scale);
@@ -150,6 +171,11 @@ Reference::Reference(const Form &form, const Size &s, const Inputs &in)
             double entry = in.query[q + c], term = p * mask(j) * in.gradient[q + c];
             ofKey.add(place(j) + c, ds * entry, size * std::abs(entry));
             ofValue.add(place(j) + c, term, std::abs(term));
+            if (!form.relative)
+              continue;
+            double p = in.relativeQuery[q + c], r = relativeKeyOf(j, c);
+            relativeQuery.add(q + c, ds * r, size * std::abs(r));
+            relativeKey.add(place(relativeRow(j)) + c, ds * p, size * std::abs(p));
           }
         }
       }
@@ -202,6 +228,10 @@ std::string optional(const Form &form, const Size &s, const Inputs &in,
   }
   if (withBias)
     text += " bias(" + add(in.bias) + ")";
+  if (form.relative) {
+    std::string first = add(in.relativeQuery);
+    text += " relative(" + first + ", " + add(in.relativeKey) + ")";
+  }
   if (form.dropout)
     text += " dropout " + add(in.dropoutKey);
   char scale[64];
@@ -275,12 +305,15 @@ KernelCase gradientCase(const Form &form, const Size &s, const Inputs &in,
                                  storedResult(form, s, in.key)};
   if (form.self)
     results.insert(results.end(), {in.query, in.query});
+  if (form.relative)
+    results.insert(results.end(), {in.query, in.key});
   std::string body =
       "kernel.attention_gradient %0, %1, %2, %3, %4, %5" + optional(form, s, in, operands, false);
   body += form.rounds ? " operands bf16" : "";
   body += std::string(" {resultSegmentSizes = array<i32: 1, 1, 1, ") +
-          (form.self ? "1, 1, 0, 0>" : "0, 0, 0, 0>") + (form.dropout ? ", " : "") +
-          (form.dropout ? dropoutAttributes : "") + "}" + signature(operands, results);
+          (form.self ? "1, 1" : "0, 0") + (form.relative ? ", 1, 1>" : ", 0, 0>") +
+          (form.dropout ? ", " : "") + (form.dropout ? dropoutAttributes : "") + "}" +
+          signature(operands, results);
   size_t first = operands.size();
   return {nameOf(form, s) + ", gradient",
           body,
@@ -295,6 +328,11 @@ KernelCase gradientCase(const Form &form, const Size &s, const Inputs &in,
             if (form.self) {
               compared.push_back({first + 3, reference.selfKey.within(reference.error)});
               compared.push_back({first + 4, reference.selfValue.within(reference.error)});
+            }
+            if (form.relative) {
+              size_t at = first + (form.self ? 5 : 3);
+              compared.push_back({at, reference.relativeQuery.within(reference.error)});
+              compared.push_back({at + 1, reference.relativeKey.within(reference.error)});
             }
             return compared;
           }};
@@ -323,12 +361,39 @@ TEST_P(Attention, OddShapes) {
   }
 }
 
+// Blocks of queries and of keys that begin where others end, and one past that; several of both;
+// heads as wide as registers hold, and in chunks.
+class CausalAttention : public Attention {};
+
+TEST_P(CausalAttention, KeysBeforeTheFirstQuery) {
+  for (const Size &size : {Size{2, 1, 2, 1, 1}, Size{1, 16, 17, 2, 4}, Size{2, 17, 31, 1, 3},
+                           Size{1, 33, 64, 1, 8}, Size{1, 65, 129, 1, 6}, Size{1, 64, 128, 2, 16},
+                           Size{1, 18, 37, 1, 128}, Size{1, 35, 71, 1, 131}}) {
+    Inputs in = inputsOf(size);
+    Reference reference(GetParam(), size, in);
+    check(forwardCase(GetParam(), size, in, reference));
+    check(gradientCase(GetParam(), size, in, reference));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Forms, CausalAttention,
+    ::testing::Values(
+        Form{.name = "causal", .causal = true},
+        Form{.name = "dropout", .causal = true, .dropout = true},
+        Form{.name = "relative", .causal = true, .relative = true},
+        Form{.name = "relativeDropout", .causal = true, .dropout = true, .relative = true}),
+    [](const auto &info) { return std::string(info.param.name); });
+
 INSTANTIATE_TEST_SUITE_P(
     Forms, Attention,
-    ::testing::Values(Form{.name = "plain"}, Form{.name = "causal", .causal = true},
-                      Form{.name = "self", .self = true},
-                      Form{.name = "dropout", .causal = true, .dropout = true},
-                      Form{.name = "normalized", .self = true, .normalize = true, .bias = true}),
+    ::testing::Values(
+        Form{.name = "plain"}, Form{.name = "causal", .causal = true},
+        Form{.name = "self", .self = true},
+        Form{.name = "dropout", .causal = true, .dropout = true},
+        Form{.name = "relative", .causal = true, .relative = true},
+        Form{.name = "relativeDropout", .causal = true, .dropout = true, .relative = true},
+        Form{.name = "normalized", .self = true, .normalize = true, .bias = true}),
     [](const auto &info) { return std::string(info.param.name); });
 
 // On GPUs alone: with operands of bf16, on tensor cores where there are any and heads have a width
@@ -341,7 +406,8 @@ TEST_P(NarrowAttention, OddShapes) {
         Size{1, 33, 7, 1, 56}, Size{1, 257, 64, 1, 16}, Size{1, 57, 257, 1, 64},
         Size{1, 130, 130, 1, 33}, Size{1, 70, 70, 1, 128}, Size{1, 48, 40, 1, 100},
         Size{1, 40, 70, 1, 200}, Size{1, 17, 100, 1, 256}, Size{1, 9, 5, 2, 257},
-        Size{2, 9, 9, 2, 7}, Size{1, 33, 1, 3, 1}}) {
+        Size{2, 9, 9, 2, 7}, Size{1, 33, 1, 3, 1}, Size{1, 65, 129, 1, 24},
+        Size{1, 17, 71, 1, 136}}) {
     Size size = sizeFor(GetParam(), each);
     Inputs in = inputsOf(size);
     bool isSmall = size.queries * size.keys * size.width < 10'000;

@@ -92,11 +92,15 @@ TEST_P(CudaTrace, IsWhatIsExpectedUnderEverySchedule) {
              std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, CudaTrace,
-                         testing::Values("base", "no-memory", "odd-shapes", "projected-post-norm",
-                                         "head-one", "many-slots", "tiny", "transformer",
-                                         "transformer-post-norm", "lstm", "lstm-tied"),
-                         testName);
+INSTANTIATE_TEST_SUITE_P(
+    Cases, CudaTrace,
+    testing::Values("base", "no-memory", "odd-shapes", "projected-post-norm", "head-one",
+                    "many-slots", "tiny", "transformer", "transformer-post-norm", "lstm",
+                    "lstm-tied", "transformer-xl", "transformer-xl-replay", "transformer-xl-tiny",
+                    "transformer-xl-long", "compressive-transformer",
+                    "compressive-transformer-replay", "compressive-transformer-max",
+                    "compressive-transformer-mean"),
+    testName);
 
 class CudaTraceOfChains : public CudaTrace {};
 
@@ -116,7 +120,9 @@ TEST_P(CudaTraceOfChains, IsTheSame) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, CudaTraceOfChains, testing::Values("base", "tiny", "lstm"),
+INSTANTIATE_TEST_SUITE_P(Cases, CudaTraceOfChains,
+                         testing::Values("base", "tiny", "lstm", "transformer-xl-replay",
+                                         "compressive-transformer"),
                          testName);
 
 class CudaTraceWithTF32 : public CudaTrace {};
@@ -146,7 +152,8 @@ TEST_P(CudaTraceWithTF32, IsCloseAndHasTheSameBitsUnderEverySchedule) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, CudaTraceWithTF32,
-                         testing::Values("base", "projected-post-norm", "head-one", "tiny"),
+                         testing::Values("base", "projected-post-norm", "head-one", "tiny",
+                                         "transformer-xl-replay", "compressive-transformer"),
                          testName);
 
 class CudaTraceOfBF16 : public CudaTrace {};
@@ -180,7 +187,9 @@ TEST_P(CudaTraceOfBF16, IsWithinItsPrecision) {
 
 INSTANTIATE_TEST_SUITE_P(Cases, CudaTraceOfBF16,
                          testing::Values("base", "projected-post-norm", "no-memory", "head-one",
-                                         "many-slots", "tiny", "transformer-post-norm", "lstm"),
+                                         "many-slots", "tiny", "transformer-post-norm", "lstm",
+                                         "transformer-xl-replay", "transformer-xl-tiny",
+                                         "compressive-transformer", "compressive-transformer-mean"),
                          testName);
 
 TEST_F(Cuda, TrainsInBF16AsTheHostDoes) {
@@ -295,9 +304,12 @@ TEST_F(Cuda, GeneratesAsTheHostDoes) {
   EXPECT_EQ(generate("cuda:0"), generate("cpu"));
 }
 
-// Across the end of a segment, where the state is what the positions have left.
-TEST_F(Cuda, GeneratesFromAnLstmAsTheHostDoes) {
-  const auto path = std::filesystem::path(MEMFORMER_CASES) / "lstm";
+class CudaGeneration : public Cuda, public testing::WithParamInterface<std::string> {};
+
+// Across the ends of segments, where the state is what the positions have left, or what is computed
+// of them together.
+TEST_P(CudaGeneration, IsThatOfTheHost) {
+  const auto path = std::filesystem::path(MEMFORMER_CASES) / GetParam();
   const std::string prompt = write("prompt", "1 2 3 4 5 6 7 8 9 10 11");
   auto generate = [&](const char *device) {
     Outcome outcome = run({"memformer-run", "generate", path / "model.toml", "--weights",
@@ -308,6 +320,10 @@ TEST_F(Cuda, GeneratesFromAnLstmAsTheHostDoes) {
   };
   EXPECT_EQ(generate("cuda:0"), generate("cpu"));
 }
+
+INSTANTIATE_TEST_SUITE_P(Cases, CudaGeneration,
+                         testing::Values("lstm", "transformer-xl", "compressive-transformer"),
+                         testName);
 
 TEST_F(Cuda, BenchesAndInspects) {
   const std::string model = recall;
