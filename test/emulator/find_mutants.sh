@@ -36,6 +36,10 @@ case $which in
 order)
   programs sm_80 "$models/long.toml" "$models/wide.toml"
   mutants sm_80 --kinds=order
+  for model in distances distances-wide; do
+    programs sm_80 "$models/$model.toml"
+    mutants sm_80 --kinds=order --only=relative
+  done
   programs sm_75 "$models/wide.toml"
   mutants sm_75 --kinds=order --only=gemm
   programs sm_90a "$models/wide.toml"
@@ -44,14 +48,16 @@ order)
 numbers)
   programs sm_80 "$models/even.toml"
   mutants sm_80 --kinds=numbers
+  programs sm_80 "$models/distances-even.toml"
+  mutants sm_80 --kinds=numbers --only=relative
   ;;
 full)
   failed=0
   for target in sm_80 sm_75 sm_90a; do
-    programs $target "$models/long.toml" "$models/wide.toml" "$models/even.toml" "$@"
+    programs $target "$models"/*.toml "$@"
     mutants $target --kinds=order --every --quiet --blocks=24 || failed=1
   done
-  programs sm_80 "$models/even.toml"
+  programs sm_80 "$models/even.toml" "$models/distances-even.toml"
   mutants sm_80 --kinds=numbers --every --quiet --sample=0 || failed=1
   together=--multiprocessors=1
   programs sm_80 "$models/even.toml"

@@ -52,7 +52,7 @@ Range rangeOf(Operation *op, unsigned operand, bool isInteger) {
       .Case([&](kernel::AttentionOp) { return isInteger ? Range{0, 1 << 30} : Range{}; })
       .Case([&](kernel::AttentionStepOp step) {
         // The last position: the most keys.
-        double last = double(extentOf(step.getKeyCache(), 1)) - 1;
+        double last = double(extentOf(step.getKeyCache(), 1)) - 1 - double(step.getBefore());
         return isInteger ? Range{last, last + 1} : Range{};
       })
       .Case([&](kernel::SliceOp slice) {
