@@ -67,6 +67,8 @@ LogicalResult KernelLowering::lowerAttention(Operation *op) {
   bool rounds =
       options.roundAttention && options.operandType && options.operandType.getValue().isBF16();
   TypeAttr operands = rounds ? options.operandType : TypeAttr();
+  // Where scores depend on distances, products are of f32.
+  auto typeFor = [&](Value relativeKey) { return relativeKey ? TypeAttr() : operands; };
   Operation *result = nullptr;
   if (auto attention = dyn_cast<AttentionOp>(op)) {
     result = kernel::AttentionOp::create(
@@ -75,7 +77,7 @@ LogicalResult KernelLowering::lowerAttention(Operation *op) {
         attention.getRelativeQuery(), attention.getRelativeKey(),
         keyOf(attention.getDropoutKey(), attention.getStream()), attention.getHeadsAttr(),
         attention.getScaleAttr(), flag(attention.getCausal()), UnitAttr(),
-        attention.getProbabilityAttr(), operands);
+        attention.getProbabilityAttr(), typeFor(attention.getRelativeKey()));
     op->getResult(0).replaceAllUsesWith(result->getResult(0));
     op->getResult(1).replaceAllUsesWith(result->getResult(1));
     return success();
@@ -100,7 +102,7 @@ LogicalResult KernelLowering::lowerAttention(Operation *op) {
         gradient.getResultValue(), gradient.getLse(), Value(), Value(), gradient.getRelativeQuery(),
         gradient.getRelativeKey(), keyOf(gradient.getDropoutKey(), gradient.getStream()),
         gradient.getHeadsAttr(), gradient.getScaleAttr(), flag(gradient.getCausal()),
-        gradient.getProbabilityAttr(), operands);
+        gradient.getProbabilityAttr(), typeFor(gradient.getRelativeKey()));
   } else if (auto gradient = dyn_cast<SlotAttentionGradientOp>(op)) {
     auto kernel = kernel::AttentionGradientOp::create(
         builder, location, gradient.getQueryGradient().getType(),

@@ -121,8 +121,8 @@ TEST_P(CudaTraceOfChains, IsTheSame) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, CudaTraceOfChains,
-                         testing::Values("base", "tiny", "lstm", "transformer-xl-replay",
-                                         "compressive-transformer"),
+                         testing::Values("base", "tiny", "lstm", "transformer-xl-tiny",
+                                         "compressive-transformer-max"),
                          testName);
 
 class CudaTraceWithTF32 : public CudaTrace {};

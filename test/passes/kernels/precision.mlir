@@ -37,6 +37,14 @@ func.func @attention(%q: tensor<2x3x4xf32>, %g: tensor<2x3x4xf32>) -> (tensor<2x
   %w = memformer.attention_weights %q, %q, %lse heads 2 scale 0.5 causal : (tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x2x3xf32>) -> tensor<2x2x3x3xf32>
   return %o, %w : tensor<2x3x4xf32>, tensor<2x2x3x3xf32>
 }
+
+// Where scores depend on distances it does not.
+// CHECK-LABEL: func.func @distances(
+func.func @distances(%q: tensor<2x3x4xf32>, %r: tensor<3x4xf32>) -> tensor<2x3x4xf32> {
+  // CHECK: kernel.attention %{{.*}} relative(%{{.*}}, %{{.*}}) heads 2 scale {{[^ ]*}} causal :
+  %o, %lse = memformer.attention %q, %q, %q relative(%q, %r) heads 2 scale 0.5 causal : (tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<3x4xf32>) -> (tensor<2x3x4xf32>, tensor<2x2x3xf32>)
+  return %o : tensor<2x3x4xf32>
+}
 }
 
 // What is multiplied in tf32 is stored in f32, and sums take it as it is.
