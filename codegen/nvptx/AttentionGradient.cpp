@@ -354,11 +354,12 @@ void GradientEmitter::addRelative(Sums &sums, Value firstQuery, Value firstKey) 
       e.barrier();
     block.gather(piece, scoreGradients, probabilities);
     Value first = block.firstOf(piece);
+    int64_t rows = block.rowsOf(piece);
     if (single()) {
-      loadTile(e, plan, relativeKey, first, plan.keys, 0, valueTile, false);
+      loadTile(e, plan, relativeKey, first, rows, 0, valueTile, false);
       e.barrier();
     }
-    add(sums, {probabilities, plan.squarePitch(), false}, relativeKey, first, valueTile, plan.keys);
+    add(sums, {probabilities, plan.squarePitch(), false}, relativeKey, first, valueTile, rows);
   }
 }
 
@@ -390,8 +391,8 @@ void GradientEmitter::emitKeys(Value firstKey) {
                      SharedFactor ofValues{probabilities, plan.squarePitch(), true};
                      add(keys, ofScores, query, firstQuery, queryTile, plan.queries);
                      add(values, ofValues, gradient, firstQuery, gradientTile, plan.queries);
-                     // Before the next tiles are loaded.
-                     if (shape.queries > plan.queries)
+                     // Before the next tiles are loaded, which in chunks are others at first.
+                     if (shape.queries > plan.queries && (single() || !isRelative()))
                        e.barrier();
                      Emit::Carried next = keys.values;
                      llvm::append_range(next, values.values);
@@ -459,7 +460,7 @@ void GradientEmitter::emitRelativeKeys(Value firstRow) {
                          findSquares(firstQuery, firstRow, /*columnsAreKeys=*/false);
                          add(sums, {scoreGradients, plan.squarePitch(), true}, relativeQuery,
                              firstQuery, relativeTile, plan.queries);
-                         if (shape.queries > plan.queries)
+                         if (single() && shape.queries > plan.queries)
                            e.barrier();
                          return sums.values;
                        });

@@ -11,8 +11,10 @@ RelativeBlock::RelativeBlock(Emit &e, const AttentionShape &shape, const Attenti
     : e(e), shape(shape), plan(plan), firstQuery(firstQuery), firstColumn(firstColumn),
       columnsAreKeys(columnsAreKeys) {}
 
-int64_t RelativeBlock::pieces() const {
-  return isWhole() ? 1 : (plan.queries + plan.keys - 1 + plan.keys - 1) / plan.keys;
+int64_t RelativeBlock::pieces() const { return (window() + plan.keys - 1) / plan.keys; }
+
+int64_t RelativeBlock::rowsOf(int64_t piece) const {
+  return std::min(plan.keys, (window() - piece * plan.keys + 3) / 4 * 4);
 }
 
 // Of keys, the last query has the lowest row; of relative keys, the first query has the lowest key.

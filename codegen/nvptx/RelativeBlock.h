@@ -18,6 +18,8 @@ public:
                 mlir::Value firstQuery, mlir::Value firstColumn, bool columnsAreKeys);
 
   int64_t pieces() const;
+  /// Rows of a piece that are of use, up to a multiple of 4.
+  int64_t rowsOf(int64_t piece) const;
   /// The first row of a piece.
   mlir::Value firstOf(int64_t piece) const;
   /// The key of an entry, given in the block.
@@ -32,6 +34,7 @@ private:
   mlir::Value columnOf(int64_t piece, mlir::Value query, mlir::Value row) const;
   /// Whether one piece, which begins with the first row, has them all.
   bool isWhole() const { return shape.keys <= plan.keys; }
+  int64_t window() const { return isWhole() ? plan.keys : plan.queries + plan.keys - 1; }
 
   Emit &e;
   const AttentionShape &shape;
