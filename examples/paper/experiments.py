@@ -273,6 +273,9 @@ class Experiment:
                     self.failures[label] = str(problem)
                     log(f"[{count}/{len(pending)}] {label}: {problem}")
         except KeyboardInterrupt:
+            # One signal ends it in good order; further ones do not cut that short.
+            for name in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(name, signal.SIG_IGN)
             self.stop()
             pool.shutdown(wait=True, cancel_futures=True)
             log("interrupted; the same command goes on from here")

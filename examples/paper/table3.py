@@ -46,29 +46,31 @@ def key(experiment):
     return {"hash": experiments.key_of([shape, experiment.settings(experiments.Row("", {}))]), "peer": bool(arguments.peer_python)}
 
 
-def measure(experiment, schedule):
-    """Seconds of steps of us and of the peer, in turns, and the memory of both."""
-    where = key(experiment) | {"row": schedule}
-    if experiment.results.find(where):
+def measure(experiment):
+    """Seconds of steps under each schedule, of us and of the peer, all in turns, so that a machine that changes its speed does so for all; and the memory of each."""
+    if all(experiment.results.find(key(experiment) | {"row": schedule}) for schedule in SCHEDULES):
         return "done before"
     arguments = experiment.arguments
     sets = experiments.as_sets(experiments.override({}, arguments.set))
-    command = ["bench", experiment.base, *sets, "--mode", "train", "--schedule", schedule, "--batch", arguments.batch, "--segments", arguments.segments,
-               "--threads", arguments.threads, "--repeat", 2, "--seconds", 0.5]
-    peer = Peer(experiment, experiment.base, schedule) if arguments.peer_python else None
-    ours, theirs, peak = [], [], 0
-    if peer:
+    shape = ["--batch", arguments.batch, "--segments", arguments.segments, "--threads", arguments.threads, "--repeat", 2, "--seconds", 0.5]
+    peers = {schedule: Peer(experiment, experiment.base, schedule) for schedule in SCHEDULES if arguments.peer_python}
+    for peer in peers.values():
         peer.step(), peer.step()
+    values = {schedule: {"seconds": [], "peer_seconds": []} for schedule in SCHEDULES}
     for _ in range(arguments.rounds):
-        result, peak = experiment.measure(*command)
-        ours.append(result["step_seconds"]["median"])
-        if peer:
-            theirs.append(peer.step())
-    values = {"memory": result["memory"], "flops": result["flops"]["step"], "peak_bytes": peak, "seconds": ours, "batch": arguments.batch, "segments": arguments.segments}
-    if peer:
-        values |= {"peer_seconds": theirs, "peer_peak_bytes": peer.close()}
-    experiment.record(where, values)
-    return f"{statistics.median(ours):.4f} s a step" + (f", PyTorch {statistics.median(theirs):.4f}" if peer else "")
+        for schedule, found in values.items():
+            result, peak = experiment.measure("bench", experiment.base, *sets, "--mode", "train", "--schedule", schedule, *shape)
+            found["seconds"].append(result["step_seconds"]["median"])
+            found |= {"memory": result["memory"], "flops": result["flops"]["step"], "peak_bytes": peak}
+            if schedule in peers:
+                found["peer_seconds"].append(peers[schedule].step())
+    for schedule, found in values.items():
+        if schedule in peers:
+            found["peer_peak_bytes"] = peers[schedule].close()
+        else:
+            del found["peer_seconds"]
+        experiment.record(key(experiment) | {"row": schedule}, found | {"batch": arguments.batch, "segments": arguments.segments})
+    return ", ".join(f"{schedule} {statistics.median(found['seconds']):.4f} s a step" for schedule, found in values.items())
 
 
 def render(experiment, command):
@@ -78,6 +80,8 @@ def render(experiment, command):
             newest[r["row"]] = r
     first = newest.get("bptt")
     seconds = lambda r, name="seconds": statistics.median(r[name])
+    # Round by round, as they were taken.
+    faster = lambda r, name="seconds": statistics.median(a / b for a, b in zip(first[name], r[name]))
     lines = []
     for schedule, (name, paper_memory, paper_speed) in SCHEDULES.items():
         r = newest.get(schedule)
@@ -87,9 +91,9 @@ def render(experiment, command):
         activations = r["memory"]["replay"] + r["memory"]["saved"] + r["memory"]["workspace"]
         peer = "peer_seconds" in r
         lines.append([name, tables.size(r["memory"]["total"]), tables.size(activations), tables.size(r["peak_bytes"]), f"{seconds(r):.4f} s",
-                      f"× {seconds(first) / seconds(r):.2f}" if first else "–",
+                      f"× {faster(r):.2f}" if first else "–",
                       f"{seconds(r, 'peer_seconds'):.4f} s, {tables.size(r['peer_peak_bytes'])}" if peer else "–",
-                      f"× {seconds(first, 'peer_seconds') / seconds(r, 'peer_seconds'):.2f}" if peer and first and "peer_seconds" in first else "–",
+                      f"× {faster(r, 'peer_seconds'):.2f}" if peer and first and "peer_seconds" in first else "–",
                       f"{paper_memory:,} MB", f"× {paper_speed:.2f}"])
     heads = ("schedule", "planned memory", "of it replay, saved and workspace", "peak resident", "a step", "speed", "PyTorch: a step, peak resident", "its speed", "paper: memory", "paper: speed")
     some = next(iter(newest.values()), None)
@@ -97,7 +101,7 @@ def render(experiment, command):
     out = ["# Table 3: schedules of training", "", shape + tables.origin({"": list(newest.values())}, command), "", tables.table(heads, lines), ""]
     if len(newest) == len(SCHEDULES):
         memory = {s: r["memory"]["total"] for s, r in newest.items()}
-        speed = {s: 1 / seconds(r) for s, r in newest.items()}
+        speed = {s: faster(r) for s, r in newest.items()}
         compare = lambda a, b: "**reproduced**" if a < b else "**equal here**" if a == b else "**not reproduced**"
         out += ["## The paper's order", "",
                 f"* Checkpointing takes less memory than BPTT: {compare(memory['checkpoint'], memory['bptt'])}.",
@@ -127,7 +131,7 @@ def main():
         experiments.fail("--set changes nothing of PyTorch's model: expected --base FILE with --peer-python")
     experiment = experiments.Experiment("table3", arguments, arguments.base)
     if not arguments.render:
-        experiment.work([(name, lambda schedule=schedule: measure(experiment, schedule)) for schedule, (name, _, _) in SCHEDULES.items()])
+        experiment.work([("the schedules in turns", lambda: measure(experiment))])
     render(experiment, "examples/paper/table3.py" + (" --peer-python PYTHON" if arguments.peer_python else ""))
     return experiment.finish()
 

@@ -11,7 +11,7 @@ import xml.etree.ElementTree
 import zlib
 
 SOURCE, BIN, FOLDER = (pathlib.Path(word).resolve() for word in sys.argv[1:4])
-KINDS = ("LSTM", "Transformer", "Memformer", "w/o memory", "memory / 2")
+KINDS = ("LSTM", "Transformer", "Transformer-XL, memory 1 segment", "Compressive Transformer", "Memformer", "w/o memory", "memory / 2")
 
 
 def write_data():
@@ -88,21 +88,21 @@ def table1():
     run("table1", "table1", *tiny)
     lines = records("table1")
     seen = {(r["row"], r["seed"]) for r in lines}
-    assert len(seen) == len(lines) == 10, seen
+    assert len(seen) == len(lines) == 14, seen
     assert all(1 < r["perplexity"] < 100 and r["flops"] > 0 and r["targets"] == 2 * 4 * 196 for r in lines)
     state = {r["row"]: r["state_bytes"] for r in lines}
     assert state["w/o memory"] == state["Transformer"] == 0 and state["Memformer"] == 2 * state["memory / 2"] == 16 * 8 * 4, state
     check_table(FOLDER / "table1" / "table1.md", "seeds 0, 1", "memory is what carries the past", "reproduced", "not measured", "comparisons")
-    check_svg(FOLDER / "table1" / "table1.svg", 10)
-    check_png(FOLDER / "table1" / "samples.png", 2 + 10 * 58, 2 + 4 * 58)  # the data and three systems
+    check_svg(FOLDER / "table1" / "table1.svg", 14)
+    check_png(FOLDER / "table1" / "samples.png", 2 + 10 * 58, 2 + 5 * 58)  # the data and four systems
 
     # Nothing is run again; a line that was cut off is, and no other.
     again = run("table1", "table1", *tiny)
-    assert again.stderr.count("done before") == 10, again.stderr
+    assert again.stderr.count("done before") == 14, again.stderr
     path = FOLDER / "table1" / "results.jsonl"
     path.write_text(path.read_text()[:-9])
     again = run("table1", "table1", *tiny)
-    assert again.stderr.count("done before") == 9, again.stderr
+    assert again.stderr.count("done before") == 13, again.stderr
     measured = lambda some: [(r["row"], r["seed"], r["loss"]) for r in some]
     assert measured(records("table1")) == measured(lines)
     before = (FOLDER / "table1" / "table1.md").read_text()
@@ -123,6 +123,8 @@ def table1():
         assert time.monotonic() < deadline and process.poll() is None, "no checkpoint came"
         time.sleep(0.005)
     process.send_signal(signal.SIGTERM)
+    time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)  # a second one changes nothing
     errors = process.communicate()[1]
     assert process.returncode == 130 and "goes on from here" in errors, (process.returncode, errors)
     assert not (FOLDER / "resumed" / "results.jsonl").exists()
@@ -155,12 +157,15 @@ def costs():
     assert planned["mrbp"] < planned["bptt"], planned
 
     sizes = ["--set", "model.d_model=8", "--set", "model.heads=2", "--set", "model.d_ff=8", "--set", "model.vocab=8", "--layers", 2, "--segment", 8, "--memory", 4, "--sizes", 4, 40]
-    run("figure5", "figure5", *sizes, "--rows", "Transformer", "Memformer")
+    run("figure5", "figure5", *sizes, "--rows", "Transformer", "Transformer-XL", "Memformer")
     flops = {(r["kind"], r["at"]): r["flops"] for r in records("figure5") if r["what"] == "flops"}
-    assert flops["Memformer", 512] == 64 * flops["Memformer", 8], flops
+    for kind in ("Memformer", "Transformer-XL"):
+        assert flops[kind, 512] == 64 * flops[kind, 8], flops
+    state = {(r["kind"], r["at"]): r["state_bytes"] for r in records("figure5") if r["what"] == "memory"}
+    assert state["Transformer-XL", 40] == 2 * state["Memformer", 40], state  # two layers of hidden states against slots
     assert flops["Transformer", 512] > 2.1 * flops["Transformer", 256], flops
     check_table(FOLDER / "figure5" / "figure5.md", "Memformer: 64 times the tokens take 64.0 times the operations")
-    check_svg(FOLDER / "figure5" / "figure5.svg", 16)
+    check_svg(FOLDER / "figure5" / "figure5.svg", 25)
 
 
 def words():
