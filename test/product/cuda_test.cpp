@@ -99,7 +99,7 @@ INSTANTIATE_TEST_SUITE_P(
                     "lstm-tied", "transformer-xl", "transformer-xl-replay", "transformer-xl-tiny",
                     "transformer-xl-long", "compressive-transformer",
                     "compressive-transformer-replay", "compressive-transformer-max",
-                    "compressive-transformer-mean"),
+                    "compressive-transformer-mean", "placements"),
     testName);
 
 class CudaTraceOfChains : public CudaTrace {};
@@ -189,7 +189,8 @@ INSTANTIATE_TEST_SUITE_P(Cases, CudaTraceOfBF16,
                          testing::Values("base", "projected-post-norm", "no-memory", "head-one",
                                          "many-slots", "tiny", "transformer-post-norm", "lstm",
                                          "transformer-xl-replay", "transformer-xl-tiny",
-                                         "compressive-transformer", "compressive-transformer-mean"),
+                                         "compressive-transformer", "compressive-transformer-mean",
+                                         "placements"),
                          testName);
 
 TEST_F(Cuda, TrainsInBF16AsTheHostDoes) {
