@@ -40,8 +40,9 @@ struct Resources {
 } // namespace
 
 Outcome runImage(const KernelImage &image, const std::string &modes) {
-  if (!memformerEmulatorConfigure(
-          ("threads=1,architecture=" + std::to_string(image.architecture) + "," + modes).c_str()))
+  std::string settings = "threads=1,architecture=" + std::to_string(image.architecture) +
+                         ",skip=" + std::to_string(image.skip) + "," + modes;
+  if (!memformerEmulatorConfigure(settings.c_str()))
     return {"the modes '" + modes + "' are not known", {}};
   Resources device;
   CUcontext context;

@@ -15,6 +15,7 @@ struct KernelImage {
   unsigned architecture = 80;
   unsigned grid = 1, threads = 32, sharedBytes = 0;
   std::vector<std::vector<uint8_t>> arguments;
+  unsigned skip = 0; // as the emulator's setting of that name
 };
 
 /// What a launch left in the arguments, with the bytes before and behind them; or what the driver

@@ -90,6 +90,8 @@ std::expected<void, std::string> apply(Modes &modes, const Setting &setting) {
     modes.launches = setting.value;
     return {};
   }
+  if (setting.name == "skip")
+    return assign(modes.skip, setting.number(UINT32_MAX));
   if (setting.name == "threads")
     return assign(modes.threads, setting.number(256));
   return std::unexpected("MEMFORMER_EMULATOR: unknown setting '" + std::string(setting.name) + "'");

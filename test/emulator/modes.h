@@ -26,6 +26,7 @@ struct Modes {
   unsigned driver = 13000;             // version of the driver, which bounds the PTX it takes
   uint64_t memory = uint64_t(8) << 30; // bytes of the device
   std::string launches;                // file to which the names of kernels that ran are added
+  unsigned skip = 0;                   // line of the barrier or wait that is left out; 0: none
   unsigned threads = 0;                // of the host that run blocks; 0: one for each core
 };
 

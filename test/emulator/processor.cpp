@@ -2,6 +2,7 @@
 
 #include "test/emulator/processor.h"
 
+#include "test/emulator/collectives.h"
 #include "test/emulator/cuda_driver.h"
 
 #include <algorithm>
@@ -225,6 +226,8 @@ void Processor::perform(Warp &warp, Warp::Pending &pending) {
 
 void Processor::meet(Thread &thread, const Collective &collective, uint32_t mask,
                      uint32_t *buffer) {
+  if (collective.line == settings.skip && collective.perform == performWarpBarrier)
+    return;
   Warp &warp = warpOf(thread);
   if (!(mask & bit(thread.lane)))
     fault(thread, CUDA_ERROR_LAUNCH_FAILED, collective.line,
@@ -259,6 +262,8 @@ void Processor::meet(Thread &thread, const Collective &collective, uint32_t mask
 
 void Processor::barrier(Thread &thread, uint32_t id, uint32_t count, bool aligned, bool waits,
                         uint32_t line) {
+  if (line == settings.skip)
+    return;
   if (id >= barrierCount)
     fault(thread, CUDA_ERROR_LAUNCH_FAILED, line, "barrier %u, but there are %u", id, barrierCount);
   if (count % warpSize || count > threads.size())

@@ -113,8 +113,9 @@ public:
   void meet(Thread &thread, const Collective &collective, uint32_t mask, uint32_t *buffer);
   void copyAsync(Thread &thread, const AsyncCopy &copy);
   void commitCopies(Thread &thread) { ++thread.copyGroup; }
-  /// Lands all groups but the newest `pending`, or with UINT32_MAX all copies.
-  void waitForCopies(Thread &thread, uint32_t pending);
+  /// Lands all groups but the newest `pending`, or with UINT32_MAX all copies. A wait that is
+  /// skipped lands one group less, or none.
+  void waitForCopies(Thread &thread, uint32_t pending, uint32_t line);
   /// Where an access to shared memory is followed, in race mode.
   void shared(Thread &thread, uint64_t offset, uint32_t bytes, Access access, uint32_t line);
   void global(Thread &thread, uint64_t address, uint32_t bytes, Access access, uint32_t line);

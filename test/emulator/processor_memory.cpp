@@ -30,7 +30,9 @@ void Processor::copyAsync(Thread &thread, const AsyncCopy &copy) {
   }
 }
 
-void Processor::waitForCopies(Thread &thread, uint32_t pending) {
+void Processor::waitForCopies(Thread &thread, uint32_t pending, uint32_t line) {
+  if (line == settings.skip && pending++ == UINT32_MAX)
+    return;
   // Groups are numbered from 0: those below copyGroup are committed.
   uint32_t end =
       pending == UINT32_MAX ? UINT32_MAX : thread.copyGroup - std::min(pending, thread.copyGroup);

@@ -39,7 +39,8 @@ struct Compiler {
       error = llvm::toString(builder.takeError());
       return;
     }
-    builder->setCodeGenOptLevel(llvm::CodeGenOptLevel::Less);
+    // Kernels run for less time than better code would take to make.
+    builder->setCodeGenOptLevel(llvm::CodeGenOptLevel::None);
     auto target = builder->createTargetMachine();
     if (!target) {
       error = llvm::toString(target.takeError());

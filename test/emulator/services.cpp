@@ -109,8 +109,8 @@ void serveCopy(Thread *thread, uint64_t to, uint64_t from, uint32_t bytes, uint3
 
 void serveCommit(Thread *thread) { thread->processor->commitCopies(*thread); }
 
-void serveWait(Thread *thread, uint32_t pending) {
-  thread->processor->waitForCopies(*thread, pending);
+void serveWait(Thread *thread, uint32_t pending, uint32_t line) {
+  thread->processor->waitForCopies(*thread, pending, line);
 }
 
 uint64_t serveClock() {

@@ -24,7 +24,7 @@ void serveMeet(Thread *thread, const Collective *collective, uint32_t mask, uint
 void serveCopy(Thread *thread, uint64_t to, uint64_t from, uint32_t bytes, uint32_t fromBytes,
                uint32_t line);
 void serveCommit(Thread *thread);
-void serveWait(Thread *thread, uint32_t pending);
+void serveWait(Thread *thread, uint32_t pending, uint32_t line);
 uint64_t serveClock();
 
 uint32_t serveFusedHalf(uint32_t a, uint32_t b, uint32_t c);

@@ -282,14 +282,15 @@ bool Translator::asyncCopy() {
     return true;
   }
   if (has("wait_all")) {
-    call(reinterpret_cast<void *>(&serveWait), b.getVoidTy(), {thread, constant(32, UINT32_MAX)});
+    call(reinterpret_cast<void *>(&serveWait), b.getVoidTy(),
+         {thread, constant(32, UINT32_MAX), line()});
     return true;
   }
   if (has("wait_group")) {
     if (!expectOperands(1, 1) || in->operands[0].kind != Operand::Kind::Integer)
       return fail("expected a number of groups");
     call(reinterpret_cast<void *>(&serveWait), b.getVoidTy(),
-         {thread, constant(32, in->operands[0].value)});
+         {thread, constant(32, in->operands[0].value), line()});
     return true;
   }
   if (!hasAny({"ca", "cg"}) || !hasAny({"shared", "shared::cta"}) || !has("global"))
