@@ -197,9 +197,16 @@ LogicalResult LaunchEmitter::emitChain() {
   return success(supported);
 }
 
+// Equal but for the tensors that they work on; within regions, every scalar is read where its
+// counterpart is (x − y is not y − x).
 static bool areEqual(Operation *a, Operation *b) {
+  auto flags = OperationEquivalence::IgnoreLocations;
   return OperationEquivalence::isEquivalentTo(a, b, OperationEquivalence::ignoreValueEquivalence,
-                                              nullptr, OperationEquivalence::IgnoreLocations);
+                                              nullptr, flags) &&
+         llvm::all_of(llvm::zip_equal(a->getRegions(), b->getRegions()), [&](auto regions) {
+           auto [one, other] = regions;
+           return OperationEquivalence::isRegionEquivalentTo(&one, &other, flags);
+         });
 }
 
 // Blocks of the first member, then those of the second. Equal members that follow each other have

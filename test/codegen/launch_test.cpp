@@ -104,6 +104,32 @@ TEST(Launch, ChainsHaveTheBitsOfTheirOps) {
   }
 }
 
+// Ops that differ in nothing but which scalar is read where are two, and those that are equal one.
+TEST(Launch, OpsSideBySideReadTheirScalarsInTheirOrder) {
+  const std::string x = "tensor<3x5xf32>";
+  auto difference = [&](const std::string &operands, const std::string &scalars) {
+    return "kernel.map " + operands + types(x + ", " + x, x) +
+           " {\n^bb0(%a: f32, %b: f32, %i: " + "i32):\n  %d = arith.subf " + scalars +
+           " : f32\n  kernel.yield %d : f32\n}\n";
+  };
+  auto kernel = compile("", "%0: " + x + ", %1: " + x,
+                        "%p = " + difference("%0 trailing, %1 trailing", "%a, %b") +
+                            "%q = " + difference("%0 trailing, %1 trailing", "%b, %a") +
+                            "%r = " + difference("%1 trailing, %0 trailing", "%b, %a") +
+                            "program.return %p, %q, %r : " + x + ", " + x + ", " + x + "\n");
+  ASSERT_TRUE(kernel);
+  const std::vector<float> a = uniform({3, 5}, 1).floats, b = uniform({3, 5}, 2).floats;
+  const std::vector<float> none(a.size());
+  std::string fault;
+  auto after = run(*kernel, kernel->code, "races=all", {a, b, none, none, none}, fault);
+  ASSERT_EQ(after.size(), 5u) << fault;
+  for (size_t i = 0; i < a.size(); ++i) {
+    EXPECT_EQ(after[2][i], a[i] - b[i]) << i;
+    EXPECT_EQ(after[3][i], b[i] - a[i]) << i;
+    EXPECT_EQ(after[4][i], a[i] - b[i]) << i;
+  }
+}
+
 // Rows, entries and rows again: each op reads what other threads wrote.
 TEST(Launch, BarriersBetweenOpsAreNeeded) {
   const std::string x = "tensor<2x9x24xf32>", v = "tensor<24xf32>";
