@@ -43,6 +43,7 @@ struct ParameterInfo : TensorInfo {
   Initializer initializer;
 };
 
+/// Of an input or a state; i32 of these may index a table or name a class.
 struct InputInfo : TensorInfo {
   std::optional<int64_t> bound; // entries are in [0, bound)
   bool ignored = false;         // or -1, for "not counted"
@@ -155,7 +156,7 @@ struct Manifest {
   /// In the space of parameters too, but neither trained nor in weights files: their initializers
   /// say what they are.
   std::vector<ParameterInfo> fixed;
-  std::vector<TensorInfo> state; // offsets in a slot of the replay buffer
+  std::vector<InputInfo> state;  // offsets in a slot of the replay buffer
   std::vector<InputInfo> inputs; // of one segment
   std::vector<TensorInfo> outputs;
   std::vector<TensorInfo> scalars;

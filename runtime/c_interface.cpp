@@ -1,6 +1,7 @@
 // The C interface: arguments checked, errors turned into a status and a message.
 
 #include "runtime/c_session.h"
+#include "runtime/rollout.h"
 #include "runtime/safetensors.h"
 
 #include <algorithm>
@@ -287,7 +288,15 @@ memformer_status memformer_set_state(memformer_session *session, int64_t slot, c
                                      size_t size) {
   if (auto status = checkState(session, slot, bytes, size))
     return status;
-  std::copy_n(static_cast<const std::byte *>(bytes), size, session->session->state(slot).begin());
+  const std::span from(static_cast<const std::byte *>(bytes), size);
+  // The caller's block need not be aligned as entries are.
+  std::vector<int32_t> entries((size + sizeof(int32_t) - 1) / sizeof(int32_t));
+  std::memcpy(entries.data(), bytes, size);
+  if (auto checked =
+          checkStateEntries(session->session->manifest(), std::as_bytes(std::span(entries)));
+      !checked)
+    return badArgument(checked.error().message);
+  std::ranges::copy(from, session->session->state(slot).begin());
   return statusOf(session->session->status());
 }
 

@@ -154,7 +154,7 @@ InputInfo readInput(const JsonReader &reader) {
   if (reader.has("bound")) {
     input.bound = int64_t(reader.unsignedInteger("bound", uint64_t(1) << 31));
     if (*input.bound == 0 || input.type != ElementType::I32)
-      reader.member("bound").fail("expected a positive bound of an i32 input");
+      reader.member("bound").fail("expected a positive bound of an i32 tensor");
   }
   if (reader.has("ignored"))
     input.ignored = reader.member("ignored").asBoolean();
@@ -169,7 +169,7 @@ void readTables(const JsonReader &root, Manifest &manifest) {
 
   const auto state = root.member("state");
   for (size_t i = 0, n = state.arraySize(); i < n; ++i)
-    manifest.state.push_back(readTensor(state.element(i)));
+    manifest.state.push_back(readInput(state.element(i)));
 
   const auto inputs = root.member("inputs");
   for (size_t i = 0, n = inputs.arraySize(); i < n; ++i)

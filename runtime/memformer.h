@@ -127,13 +127,14 @@ memformer_status memformer_load_parameters(memformer_session *session, const cha
 memformer_status memformer_save_parameters(const memformer_session *session, const char *path);
 
 /* The state of all rows in slot 0 ... segments: the bytes of all its tensors, as one block that can
- * be saved and set again with the same artifact. */
+ * be saved and set again with the same artifact. Integers that would index a table beyond its end
+ * are an error. */
 size_t memformer_state_bytes(const memformer_session *session);
 memformer_status memformer_get_state(const memformer_session *session, int64_t slot, void *bytes,
                                      size_t size);
 memformer_status memformer_set_state(memformer_session *session, int64_t slot, const void *bytes,
                                      size_t size);
-/* One tensor of a slot. */
+/* One tensor of a slot, of f32. */
 memformer_status memformer_get_state_tensor(const memformer_session *session, int64_t slot,
                                             size_t index, float *values, size_t count);
 memformer_status memformer_set_state_tensor(memformer_session *session, int64_t slot, size_t index,

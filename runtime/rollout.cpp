@@ -17,6 +17,21 @@ namespace {
 bool isOwnInput(std::string_view name) { return name == "reset" || name == "dropout_key"; }
 } // namespace
 
+Result<void> checkStateEntries(const Manifest &manifest, std::span<const std::byte> slot) {
+  for (const InputInfo &state : manifest.state) {
+    if (!state.bound)
+      continue;
+    const auto *data = reinterpret_cast<const int32_t *>(slot.data() + state.offset);
+    const int64_t lowest = state.ignored ? -1 : 0;
+    const int64_t perRow = state.elements() / state.shape[0];
+    for (int64_t i = 0; i < state.elements(); ++i)
+      if (data[i] < lowest || data[i] >= *state.bound)
+        return error("state '{}', row {}, entry {}: expected a value in [{}, {}), but got {}",
+                     state.name, i / perRow, i % perRow, lowest, *state.bound, data[i]);
+  }
+  return {};
+}
+
 Result<void> RolloutHooks::checkEntries(const InputInfo &input, const int32_t *data) const {
   const int64_t perSegment = input.elements();
   const int64_t count = perSegment * current.segments;

@@ -6,6 +6,9 @@
 
 namespace memformer {
 
+/// Whether the integers of a state's bytes, of one slot, are those that the model may index by.
+Result<void> checkStateEntries(const Manifest &manifest, std::span<const std::byte> slot);
+
 /// Belongs to a session and is used again for each rollout, without allocating.
 class RolloutHooks final : public SegmentHooks {
 public:

@@ -277,8 +277,8 @@ def ScatterAddOp : Kernel_Op<"scatter_add"> {
 
 def ConcatOp : Kernel_Op<"concat"> {
   let summary = "two tensors one after the other along an axis";
-  let arguments = (ins FloatTensor:$lhs, FloatTensor:$rhs, I64Attr:$axis);
-  let results = (outs FloatTensor:$result);
+  let arguments = (ins AnyModelTensor:$lhs, AnyModelTensor:$rhs, I64Attr:$axis);
+  let results = (outs AnyModelTensor:$result);
   let assemblyFormat = "$lhs `,` $rhs `axis` $axis attr-dict `:` functional-type(operands, results)";
 }
 
@@ -296,8 +296,8 @@ def SliceOp : Kernel_Op<"slice"> {
 def ReshapeOp : Kernel_Op<"reshape"> {
   let summary = "the same entries in another shape";
   let description = [{No dispatch: its result lies where the operand does (`program.isView`).}];
-  let arguments = (ins FloatTensor:$input);
-  let results = (outs FloatTensor:$result);
+  let arguments = (ins AnyModelTensor:$input);
+  let results = (outs AnyModelTensor:$result);
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
 }
 

@@ -36,7 +36,7 @@ static LogicalResult verifySameShape(Operation *op, Value input, Value result) {
 //--------------------------------------------------------------------------------------===//
 
 LogicalResult AddOp::verify() {
-  if (failed(verifyElementTypes(*this)) ||
+  if (failed(verifyOneElementType(*this, {getLhs(), getRhs(), getResult()})) ||
       failed(verifyTrailing(*this, "rhs", getRhs(), shapeOf(getLhs()), "lhs")))
     return failure();
   return verifyShape(*this, "result", getResult(), shapeOf(getLhs()), "that of lhs");
@@ -62,7 +62,9 @@ OpFoldResult AddOp::fold(FoldAdaptor adaptor) {
   return {};
 }
 
-int64_t AddOp::getFlops() { return entries(getResult()); }
+int64_t AddOp::getFlops() {
+  return isa<FloatType>(getType().getElementType()) ? entries(getResult()) : 0;
+}
 
 SmallVector<Value> AddOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
                                         ArrayRef<bool> needed) {
@@ -75,7 +77,7 @@ SmallVector<Value> AddOp::buildGradient(OpBuilder &builder, ValueRange resultGra
 //------------------------------------------------------------------------------===//
 
 LogicalResult SelectRowsOp::verify() {
-  if (failed(verifyElementTypes(*this)) ||
+  if (failed(verifyOneElementType(*this, {getOnTrue(), getOnFalse(), getResult()})) ||
       failed(verifyMinimumRank(*this, "result", getResult(), 1, "[B, ...]")))
     return failure();
   ArrayRef<int64_t> shape = shapeOf(getResult());
@@ -161,8 +163,8 @@ LogicalResult GeluGradientOp::verify() {
 }
 int64_t GeluGradientOp::getFlops() { return 15 * entries(getResult()); }
 
-//===-- scale, maximum and squared error
-//-----------------------------------------------------------===//
+//===-- scale and maximum
+//------------------------------------------------------------------------===//
 
 LogicalResult ScaleOp::verify() { return verifySameShape(*this, getInput(), getResult()); }
 int64_t ScaleOp::getFlops() { return entries(getResult()); }
@@ -198,6 +200,34 @@ LogicalResult MaximumGradientOp::verify() {
   return verifyShape(*this, "rhs", getRhs(), shapeOf(getGradient()), "that of the gradient");
 }
 int64_t MaximumGradientOp::getFlops() { return entries(getResult()); }
+
+//===-- clamp
+//------------------------------------------------------------------------------------===//
+
+LogicalResult ClampOp::verify() {
+  int32_t min = int32_t(getMin()), max = int32_t(getMax());
+  if (min <= max)
+    return success();
+  return emitOpError("expected min to be at most max, but got ") << min << " and " << max;
+}
+
+OpFoldResult ClampOp::fold(FoldAdaptor adaptor) {
+  auto splat = dyn_cast_if_present<SplatElementsAttr>(adaptor.getInput());
+  if (!splat)
+    return {};
+  int64_t value = splat.getSplatValue<APInt>().getSExtValue();
+  value = std::clamp<int64_t>(value, int32_t(getMin()), int32_t(getMax()));
+  return DenseElementsAttr::get(getType(), APInt(32, uint64_t(value), /*isSigned=*/true));
+}
+
+int64_t ClampOp::getFlops() { return 0; }
+
+SmallVector<Value> ClampOp::buildGradient(OpBuilder &, ValueRange, ArrayRef<bool>) {
+  return {Value()}; // integers have none
+}
+
+//===-- squared error
+//-----------------------------------------------------------------------------===//
 
 /// Two tensors of one shape, and an entry of `leading` for each of their rows.
 static LogicalResult verifyRows(Operation *op, StringRef name, Value leading, Value lhs,

@@ -28,14 +28,14 @@ class CompositeOp<string mnemonic, list<Trait> traits = []> : Memformer_Op<mnemo
 def AddOp : ElementwiseOp<"add"> {
   let summary = "sum of two tensors, the second repeated along leading dimensions where it has fewer";
   let description = [{
-    y[…, i] = a[…, i] + b[i]. The shape of `b` is that of `a` or its trailing dimensions. Residual additions and positions.
+    y[…, i] = a[…, i] + b[i]. The shape of `b` is that of `a` or its trailing dimensions. Residual additions and positions. Sums of integers wrap around.
 
     ```mlir
     %y = memformer.add %x, %position : (tensor<8x56x128xf32>, tensor<56x128xf32>) -> tensor<8x56x128xf32>
     ```
   }];
-  let arguments = (ins FloatTensor:$lhs, FloatTensor:$rhs);
-  let results = (outs FloatTensor:$result);
+  let arguments = (ins AnyModelTensor:$lhs, AnyModelTensor:$rhs);
+  let results = (outs AnyModelTensor:$result);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
   let hasFolder = 1;
 }
@@ -43,8 +43,8 @@ def AddOp : ElementwiseOp<"add"> {
 def BroadcastOp : ElementwiseOp<"broadcast"> {
   let summary = "repeats a tensor along new leading dimensions";
   let description = [{y[…, i] = x[i]; the shape of `x` is the trailing dimensions of the result's.}];
-  let arguments = (ins FloatTensor:$input);
-  let results = (outs FloatTensor:$result);
+  let arguments = (ins AnyModelTensor:$input);
+  let results = (outs AnyModelTensor:$result);
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
   let hasFolder = 1;
 }
@@ -62,8 +62,8 @@ def SelectRowsOp : ElementwiseOp<"select_rows", ["getOperandIndexing"]> {
   let summary = "takes each row from one of two tensors";
   let description = [{y[b, …] = a[b, …] where mask[b] ≠ 0, else c[b, …]; a and c have the shape of the result or its trailing dimensions, and are repeated along the others.
     How a state restarts: mask is `reset`, a the initial state, c the state that goes on.}];
-  let arguments = (ins IntegerTensor:$mask, FloatTensor:$on_true, FloatTensor:$on_false);
-  let results = (outs FloatTensor:$result);
+  let arguments = (ins IntegerTensor:$mask, AnyModelTensor:$on_true, AnyModelTensor:$on_false);
+  let results = (outs AnyModelTensor:$result);
   let assemblyFormat = "$mask `,` $on_true `,` $on_false attr-dict `:` functional-type(operands, results)";
   let hasFolder = 1;
 }
@@ -71,8 +71,8 @@ def SelectRowsOp : ElementwiseOp<"select_rows", ["getOperandIndexing"]> {
 def ConcatOp : ModelOp<"concat"> {
   let summary = "two tensors one after the other along an axis";
   let description = [{Classification tokens after a segment's tokens: `axis` 1 of `[B,L,d]` and `[B,C,d]`.}];
-  let arguments = (ins FloatTensor:$lhs, FloatTensor:$rhs, I64Attr:$axis);
-  let results = (outs FloatTensor:$result);
+  let arguments = (ins AnyModelTensor:$lhs, AnyModelTensor:$rhs, I64Attr:$axis);
+  let results = (outs AnyModelTensor:$result);
   let assemblyFormat = "$lhs `,` $rhs `axis` $axis attr-dict `:` functional-type(operands, results)";
   let hasFolder = 1;
 }
@@ -80,8 +80,8 @@ def ConcatOp : ModelOp<"concat"> {
 def SliceOp : ModelOp<"slice"> {
   let summary = "the entries [offset, offset + size) along an axis";
   let description = [{The transpose of `concat`. `size` is the result's extent along `axis`.}];
-  let arguments = (ins FloatTensor:$input, I64Attr:$axis, I64Attr:$offset);
-  let results = (outs FloatTensor:$result);
+  let arguments = (ins AnyModelTensor:$input, I64Attr:$axis, I64Attr:$offset);
+  let results = (outs AnyModelTensor:$result);
   let assemblyFormat = "$input `axis` $axis `offset` $offset attr-dict `:` functional-type(operands, results)";
   let hasFolder = 1;
 }
@@ -89,8 +89,8 @@ def SliceOp : ModelOp<"slice"> {
 def ReshapeOp : ModelOp<"reshape"> {
   let summary = "the same entries in another shape";
   let description = [{Row-major. Neighbouring positions as one wide row: `[B,n,d]` as `[B,n/c,c·d]`.}];
-  let arguments = (ins FloatTensor:$input);
-  let results = (outs FloatTensor:$result);
+  let arguments = (ins AnyModelTensor:$input);
+  let results = (outs AnyModelTensor:$result);
   let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
   let hasFolder = 1;
 }
@@ -107,6 +107,21 @@ def MaximumOp : ElementwiseOp<"maximum"> {
   let arguments = (ins FloatTensor:$lhs, FloatTensor:$rhs);
   let results = (outs FloatTensor:$result);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` functional-type(operands, results)";
+}
+
+def ClampOp : ElementwiseOp<"clamp", [], [AllTypesMatch<["input", "result"]>]> {
+  let summary = "integers, brought into [min, max]";
+  let description = [{
+    A count that a table is looked up by: what counts on is an index of `embedding` only where its largest value is known.
+
+    ```mlir
+    %age = memformer.clamp %count min 0 max 15 : tensor<8xi32>
+    ```
+  }];
+  let arguments = (ins IntegerTensor:$input, I32Attr:$min, I32Attr:$max);
+  let results = (outs IntegerTensor:$result);
+  let assemblyFormat = "$input `min` $min `max` $max attr-dict `:` type($result)";
+  let hasFolder = 1;
 }
 
 def AuxiliarySquaredErrorOp : ModelOp<"auxiliary_squared_error"> {

@@ -21,8 +21,8 @@ def RowOp : StepOp<"row"> {
     %row = memformer.row %table axis 0 at %position : (tensor<56x128xf32>, tensor<i32>) -> tensor<1x128xf32>
     ```
   }];
-  let arguments = (ins FloatTensor:$input, IntegerTensor:$position, I64Attr:$axis);
-  let results = (outs FloatTensor:$result);
+  let arguments = (ins AnyModelTensor:$input, IntegerTensor:$position, I64Attr:$axis);
+  let results = (outs AnyModelTensor:$result);
   let assemblyFormat = "$input `axis` $axis `at` $position attr-dict `:` functional-type(operands, results)";
 }
 

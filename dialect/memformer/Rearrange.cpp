@@ -13,7 +13,7 @@ using namespace memformer;
 //----------------------------------------------------------------===//
 
 LogicalResult BroadcastOp::verify() {
-  if (failed(verifyElementTypes(*this)))
+  if (failed(verifyOneElementType(*this, {getInput(), getResult()})))
     return failure();
   return verifyTrailing(*this, "the operand", getInput(), shapeOf(getResult()), "the result");
 }
@@ -65,7 +65,7 @@ SmallVector<Value> SumLeadingOp::buildGradient(OpBuilder &builder, ValueRange re
 //------------------------------------------------------------------------------===//
 
 LogicalResult ReshapeOp::verify() {
-  if (failed(verifyElementTypes(*this)))
+  if (failed(verifyOneElementType(*this, {getInput(), getResult()})))
     return failure();
   if (entries(getInput()) == entries(getResult()))
     return success();
@@ -113,7 +113,8 @@ static SmallVector<int64_t> withExtent(ArrayRef<int64_t> shape, int64_t axis, in
 
 LogicalResult ConcatOp::verify() {
   int64_t axis = getAxis();
-  if (failed(verifyElementTypes(*this)) || failed(verifyAxis(*this, axis, getLhs())))
+  if (failed(verifyOneElementType(*this, {getLhs(), getRhs(), getResult()})) ||
+      failed(verifyAxis(*this, axis, getLhs())))
     return failure();
   ArrayRef<int64_t> lhs = shapeOf(getLhs()), rhs = shapeOf(getRhs());
   if (lhs.size() != rhs.size() || withExtent(rhs, axis, lhs[axis]) != SmallVector<int64_t>(lhs))
@@ -153,7 +154,8 @@ SmallVector<Value> ConcatOp::buildGradient(OpBuilder &builder, ValueRange result
 
 LogicalResult SliceOp::verify() {
   int64_t axis = getAxis(), offset = getOffset();
-  if (failed(verifyElementTypes(*this)) || failed(verifyAxis(*this, axis, getInput())))
+  if (failed(verifyOneElementType(*this, {getInput(), getResult()})) ||
+      failed(verifyAxis(*this, axis, getInput())))
     return failure();
   ArrayRef<int64_t> input = shapeOf(getInput()), result = shapeOf(getResult());
   if (input.size() != result.size() ||

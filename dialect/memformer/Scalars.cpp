@@ -53,6 +53,8 @@ Value geluDenominator(Scalars &s, Value x, Value square) {
 } // namespace
 
 Value AddOp::buildScalar(OpBuilder &builder, ValueRange scalars, Value index) {
+  if (isa<IntegerType>(scalars[0].getType()))
+    return arith::AddIOp::create(builder, getLoc(), scalars[0], scalars[1]);
   return Scalars(builder, getLoc(), scalars[0].getType()).add(scalars[0], scalars[1]);
 }
 
@@ -65,6 +67,13 @@ Value SelectRowsOp::buildScalar(OpBuilder &builder, ValueRange scalars, Value in
   Value chosen =
       arith::CmpIOp::create(builder, getLoc(), arith::CmpIPredicate::ne, scalars[0], zero);
   return arith::SelectOp::create(builder, getLoc(), chosen, scalars[1], scalars[2]);
+}
+
+Value ClampOp::buildScalar(OpBuilder &builder, ValueRange scalars, Value index) {
+  Value min = arith::ConstantOp::create(builder, getLoc(), getMinAttr());
+  Value max = arith::ConstantOp::create(builder, getLoc(), getMaxAttr());
+  Value atLeast = arith::MaxSIOp::create(builder, getLoc(), scalars[0], min);
+  return arith::MinSIOp::create(builder, getLoc(), atLeast, max);
 }
 
 Value StopGradientOp::buildScalar(OpBuilder &, ValueRange scalars, Value) { return scalars[0]; }

@@ -15,7 +15,8 @@ static LogicalResult verifyPosition(Operation *op, Value position) {
 LogicalResult RowOp::verify() {
   int64_t axis = getAxis();
   ArrayRef<int64_t> input = shapeOf(getInput());
-  if (failed(verifyElementTypes(*this)) || failed(verifyPosition(*this, getPosition())))
+  if (failed(verifyOneElementType(*this, {getInput(), getResult()})) ||
+      failed(verifyPosition(*this, getPosition())))
     return failure();
   if (axis < 0 || axis >= int64_t(input.size()))
     return emitOpError("expected axis to be in [0, ")

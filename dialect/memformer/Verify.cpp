@@ -51,6 +51,17 @@ LogicalResult memformer::verifyElementTypes(Operation *op) {
   return success();
 }
 
+LogicalResult memformer::verifyOneElementType(Operation *op, ValueRange values) {
+  if (failed(verifyElementTypes(op)))
+    return failure();
+  Type first = getElementTypeOrSelf(values.front().getType());
+  for (Value value : values.drop_front())
+    if (Type other = getElementTypeOrSelf(value.getType()); other != first)
+      return op->emitOpError("expected one element type throughout, but got ")
+             << first << " and " << other;
+  return success();
+}
+
 LogicalResult memformer::verifyShape(Operation *op, StringRef name, Value value,
                                      ArrayRef<int64_t> expected, StringRef why) {
   if (shapeOf(value) == expected)

@@ -18,6 +18,9 @@ std::string describeNumber(double number);
 /// All floating-point operands and results have one element type.
 llvm::LogicalResult verifyElementTypes(mlir::Operation *op);
 
+/// The values have one element type, be it of integers or of numbers.
+llvm::LogicalResult verifyOneElementType(mlir::Operation *op, mlir::ValueRange values);
+
 /// `value` has the shape `expected`; `why` may say where that shape comes from.
 llvm::LogicalResult verifyShape(mlir::Operation *op, llvm::StringRef name, mlir::Value value,
                                 llvm::ArrayRef<int64_t> expected, llvm::StringRef why = "");

@@ -53,7 +53,7 @@ def Program_InitializerAttr : Attr<CPred<"::llvm::isa<::memformer::InitializerAt
 def TensorOp : Program_Op<"tensor", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "a place that the runtime knows by name";
   let description = [{
-    Parameters have an initializer (`memformer.param`'s). Integer inputs may have a `bound`: their entries are in [0, bound), or −1 where `ignored`. The names of one kind are unique. Inputs and outputs of a step
+    Parameters have an initializer (`memformer.param`'s). Integer inputs and states may have a `bound`: their entries are in [0, bound), or −1 where `ignored`. The names of one kind are unique. Inputs and outputs of a step
     are those of one position where tokens are generated one by one.
 
     ```mlir

@@ -19,13 +19,9 @@ namespace memformer {
 using namespace mlir;
 using namespace memformer;
 
-// Rows of a state restart by `memformer.select_rows`, which is for floating-point tensors.
-static LogicalResult checkStates(RecurrenceOp recurrence, ArrayRef<BlockArgument> states) {
-  for (auto [state, name] : llvm::zip_equal(states, recurrence.getStates()))
-    if (!isa<FloatType>(getElementTypeOrSelf(state.getType())))
-      return recurrence.emitOpError("expected state ")
-             << name << " to be a floating-point tensor, but got " << state.getType();
-  return success();
+// A state of integers has no gradient.
+static bool hasGradient(Value state) {
+  return isa<FloatType>(getElementTypeOrSelf(state.getType()));
 }
 
 // Clones the ops of `block` and returns what its terminator becomes: the operands under `mapping`.
@@ -48,14 +44,12 @@ static LogicalResult fillReplay(RecurrenceOp recurrence, DifferentiationCounts &
   ArrayRef<BlockArgument> states = segment.getArguments().take_front(stateCount);
   ArrayRef<BlockArgument> inputs = segment.getArguments().drop_front(stateCount);
   auto segmentYield = cast<YieldOp>(segment.getTerminator());
-  if (failed(checkStates(recurrence, states)))
-    return failure();
 
   OpBuilder builder(recurrence.getContext());
   Location location = recurrence.getLoc();
   Block *replay = builder.createBlock(&recurrence.getReplay());
   IRMapping mapping;
-  SmallVector<Value> arriving, nextGradients; // at the states; of the next states
+  SmallVector<Value> arriving, nextGradients; // at the states; of the next states that have one
   for (BlockArgument state : states)
     arriving.push_back(replay->addArgument(state.getType(), state.getLoc()));
   for (BlockArgument input : inputs)
@@ -69,7 +63,8 @@ static LogicalResult fillReplay(RecurrenceOp recurrence, DifferentiationCounts &
     lossScale = replay->addArgument(RankedTensorType::get({}, getElementTypeOrSelf(loss.getType())),
                                     location);
   for (BlockArgument state : states)
-    nextGradients.push_back(replay->addArgument(state.getType(), state.getLoc()));
+    if (hasGradient(state))
+      nextGradients.push_back(replay->addArgument(state.getType(), state.getLoc()));
 
   // The segment once more, from the state in which some rows restart.
   builder.setInsertionPointToEnd(replay);
@@ -85,7 +80,8 @@ static LogicalResult fillReplay(RecurrenceOp recurrence, DifferentiationCounts &
   SmallVector<Value> losses = mapped(segmentYield.getLoss(), mapping);
 
   SmallVector<Seed> seeds;
-  for (auto [next, gradient] : llvm::zip_equal(nextStates, nextGradients))
+  for (auto [next, gradient] :
+       llvm::zip_equal(llvm::make_filter_range(nextStates, hasGradient), nextGradients))
     seeds.push_back({next, gradient});
   for (Value loss : losses) {
     Value gradient = lossScale;
@@ -93,12 +89,13 @@ static LogicalResult fillReplay(RecurrenceOp recurrence, DifferentiationCounts &
       gradient = BroadcastOp::create(builder, location, loss.getType(), lossScale);
     seeds.push_back({loss, gradient});
   }
-  auto gradients = differentiate(*replay, seeds, arriving, builder, counts);
+  auto wanted = llvm::filter_to_vector(arriving, hasGradient);
+  auto gradients = differentiate(*replay, seeds, wanted, builder, counts);
   if (failed(gradients)) {
     recurrence.getReplay().getBlocks().clear();
     return failure();
   }
-  for (auto [gradient, state] : llvm::zip_equal(*gradients, arriving))
+  for (auto [gradient, state] : llvm::zip_equal(*gradients, wanted))
     if (!gradient)
       gradient = arith::ConstantOp::create(builder, location,
                                            cast<TypedAttr>(builder.getZeroAttr(state.getType())));

@@ -47,21 +47,12 @@ LogicalResult ProgramSpaces::readOne(func::FuncOp function, DictionaryAttr attri
     return function.emitOpError("expected ")
            << (isArgument ? "argument " : "result ") << number
            << " to be a tensor with memformer.role and memformer.name, but got " << type;
-  if (role == role::input || role == role::stepInput) {
-    FailureOr<NamedPlace *> input =
-        (role == role::input ? inputs : stepInputs).add(name, type, location);
-    if (failed(input))
-      return failure();
-    if (auto bound = attributes.getAs<IntegerAttr>(boundAttribute)) {
-      (*input)->bound = bound;
-      (*input)->ignored = attributes.contains(ignoredAttribute);
-    }
-    return success();
-  }
   if (role == role::scalar && name == name::optimizer)
     return success(); // scalars with names of their own
   // Only a traversal's result is saved: the argument that takes it is checked against it.
-  NamedPlaces *places = role == role::output          ? &outputs
+  NamedPlaces *places = role == role::input           ? &inputs
+                        : role == role::stepInput     ? &stepInputs
+                        : role == role::output        ? &outputs
                         : role == role::scalar        ? &scalars
                         : role == role::state         ? &states
                         : role == role::stateGradient ? &gradients
@@ -80,7 +71,14 @@ LogicalResult ProgramSpaces::readOne(func::FuncOp function, DictionaryAttr attri
   if (isArgument && (role == role::saved || role == role::packed || role == role::carried) &&
       !places->find(name))
     return function.emitOpError("expected ") << name << " to be a result of another function";
-  return failure(failed(places->add(name, type, location)));
+  FailureOr<NamedPlace *> place = places->add(name, type, location);
+  if (failed(place))
+    return failure();
+  if (auto bound = attributes.getAs<IntegerAttr>(boundAttribute)) {
+    (*place)->bound = bound;
+    (*place)->ignored = attributes.contains(ignoredAttribute);
+  }
+  return success();
 }
 
 LogicalResult ProgramSpaces::read(ArrayRef<func::FuncOp> functions) {

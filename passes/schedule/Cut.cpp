@@ -3,13 +3,14 @@
 #include "passes/schedule/Cut.h"
 
 #include "mlir/IR/IRMapping.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "passes/schedule/Roles.h"
 #include "llvm/ADT/STLExtras.h"
 
 using namespace mlir;
 using namespace memformer;
 
-static SmallVector<Port> ports(ValueRange values, ArrayAttr names, StringRef role) {
+static SmallVector<Port> ports(ValueRange values, ArrayRef<Attribute> names, StringRef role) {
   SmallVector<Port> result;
   for (auto [value, name] : llvm::zip_equal(values, names))
     result.push_back({value, role, cast<StringAttr>(name).str()});
@@ -18,13 +19,13 @@ static SmallVector<Port> ports(ValueRange values, ArrayAttr names, StringRef rol
 
 DifferentiatedSegment::DifferentiatedSegment(RecurrenceOp recurrence)
     : block(recurrence.getReplay().front()) {
-  ArrayAttr names = recurrence.getStates();
+  ArrayRef<Attribute> names = recurrence.getStates().getValue();
   size_t count = names.size();
   ValueRange arguments = block.getArguments();
   states = ports(arguments.take_front(count), names, role::state);
   arguments = arguments.drop_front(count);
-  inputs = ports(arguments.take_front(recurrence.getInputs().size()), recurrence.getInputs(),
-                 role::input);
+  inputs = ports(arguments.take_front(recurrence.getInputs().size()),
+                 recurrence.getInputs().getValue(), role::input);
   arguments = arguments.drop_front(inputs.size());
   if (count != 0) {
     inputs.push_back({arguments.front(), role::input, name::reset.str()});
@@ -36,10 +37,15 @@ DifferentiatedSegment::DifferentiatedSegment(RecurrenceOp recurrence)
     lossScale.push_back({arguments.front(), role::scalar, name::lossScale.str()});
     arguments = arguments.drop_front();
   }
-  nextGradients = ports(arguments, names, role::stateGradient);
-  stateGradients = ports(yield.getState(), names, role::stateGradient);
+  SmallVector<Attribute> withGradient;
+  for (const auto &[state, name] : llvm::zip_equal(states, names))
+    if (isa<FloatType>(getElementTypeOrSelf(state.value.getType())))
+      withGradient.push_back(name);
+  nextGradients = ports(arguments, withGradient, role::stateGradient);
+  stateGradients = ports(yield.getState(), withGradient, role::stateGradient);
   nextStates = ports(yield.getOutputs().take_front(count), names, role::state);
-  outputs = ports(yield.getOutputs().drop_front(count), recurrence.getOutputs(), role::output);
+  outputs =
+      ports(yield.getOutputs().drop_front(count), recurrence.getOutputs().getValue(), role::output);
 
   // A state enters the segment through the one op that chooses between it and its initial value.
   for (const Port &state : states) {

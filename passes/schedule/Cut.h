@@ -5,9 +5,11 @@
 
 #include "dialect/memformer/MemformerDialect.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/SetVector.h"
 
+#include <optional>
 #include <string>
 
 namespace memformer {
@@ -61,9 +63,31 @@ int64_t bytesOf(mlir::Value value);
 /// Makes dropout the identity in a function.
 void removeDropout(mlir::func::FuncOp function);
 
-/// Marks the integer inputs of a function with the bound of their entries, as the ops that read
-/// them imply.
-void markBounds(mlir::func::FuncOp function, const DifferentiatedSegment &segment);
+/// The bounds of integers that index a table or name a class, as the ops that read them imply.
+class IntegerBounds {
+public:
+  /// Entries are in [0, bound), or −1 where `ignored`.
+  struct Bound {
+    int64_t bound;
+    bool ignored;
+  };
+
+  /// Of all values of a segment. Fails with a diagnostic at an op whose entries may be others.
+  static llvm::FailureOr<IntegerBounds> of(const DifferentiatedSegment &segment);
+
+  /// Marks the inputs and states among a function's arguments.
+  void mark(mlir::func::FuncOp function, const DifferentiatedSegment &segment) const;
+
+private:
+  std::optional<Bound> find(mlir::Value value) const {
+    auto entry = bounds.find(value);
+    return entry == bounds.end() ? std::nullopt : std::optional(entry->second);
+  }
+  bool require(mlir::Value value, Bound bound);
+  bool cross(mlir::Operation &op);
+
+  llvm::DenseMap<mlir::Value, Bound> bounds;
+};
 
 } // namespace memformer
 

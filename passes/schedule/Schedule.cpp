@@ -76,6 +76,9 @@ void SchedulePass::runOnOperation() {
     return signalPassFailure();
   RecurrenceOp recurrence = recurrences.front();
   DifferentiatedSegment segment(recurrence);
+  auto bounds = IntegerBounds::of(segment);
+  if (failed(bounds))
+    return signalPassFailure();
 
   // The one difference between the schedules: what is saved, and who computes the loss.
   SmallVector<Port> saved;
@@ -92,7 +95,7 @@ void SchedulePass::runOnOperation() {
   auto cut = [&](StringRef name, ArrayRef<Port> arguments, ArrayRef<Port> results, bool effects) {
     auto function =
         cutFunction(builder, location, name, segment.block, arguments, results, effects);
-    markBounds(function, segment);
+    bounds->mark(function, segment);
     return function;
   };
   SmallVector<Port> entry = join({segment.states, segment.inputs});

@@ -62,6 +62,9 @@ LogicalResult StreamPass::stream(RecurrenceOp recurrence) {
   if (failed(check(recurrence)))
     return failure();
   DifferentiatedSegment segment(recurrence);
+  auto bounds = IntegerBounds::of(segment);
+  if (failed(bounds))
+    return failure();
   auto find = [](ArrayRef<Port> ports, StringRef name) {
     return *llvm::find_if(ports, [&](const Port &port) { return port.name == name; });
   };
@@ -86,7 +89,7 @@ LogicalResult StreamPass::stream(RecurrenceOp recurrence) {
     builder.setInsertionPointAfter(step);
     func::FuncOp end = buildEnd(builder, location, segment, atEnd, rows);
     removeDropout(end);
-    markBounds(end, segment);
+    bounds->mark(end, segment);
   }
   results.append(rows.carried);
   results.append(rows.begun);
@@ -97,8 +100,8 @@ LogicalResult StreamPass::stream(RecurrenceOp recurrence) {
                            /*effects=*/false);
   removeDropout(begin);
   eraseUnusedInputs(begin);
-  markBounds(begin, segment);
-  markBounds(step, segment);
+  bounds->mark(begin, segment);
+  bounds->mark(step, segment);
 
   for (const Port &port : rows.carried) {
     ++carriedValues;

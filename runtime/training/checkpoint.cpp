@@ -1,5 +1,6 @@
 // Checkpoints: one safetensors file from which a training run goes on bit for bit.
 #include "runtime/training/checkpoint.h"
+#include "runtime/rollout.h"
 
 #include <algorithm>
 #include <charconv>
@@ -165,6 +166,9 @@ Result<Progress> loadCheckpoint(Session &session, const std::filesystem::path &p
       std::memcpy(session.state(slot).data() + tensor.offset,
                   bytes.data() + size_t(slot) * tensor.bytes(), tensor.bytes());
   }
+  for (int64_t slot = 0; slot < slots; ++slot)
+    if (auto checked = checkStateEntries(manifest, std::as_const(session).state(slot)); !checked)
+      return withContext(checked, file.path());
   const SafetensorsInfo *position = file.find("data.position");
   if (!position || position->type != SafetensorsType::I64 || position->shape.size() != 1)
     return error("{}: expected 'data.position' to be a list of I64", file.path());

@@ -1,5 +1,6 @@
 // Requests to a session that it must refuse, and what it says.
 
+#include "runtime/rollout.h"
 #include "test/runtime/toy_model.h"
 
 #include <gtest/gtest.h>
@@ -102,6 +103,33 @@ TEST_F(SessionErrors, OptionsAndFunctions) {
       *Session::create(*Artifact::load(*assembleArtifact(inference, sections)), {.segments = 4});
   EXPECT_EQ(message({.segments = 4, .inputs = inputs}), "the artifact has no function 'train'");
   EXPECT_EQ(session->update({}).error().message, "the artifact has no function 'update'");
+}
+
+TEST(StateEntries, AreThoseThatTheModelMayIndexBy) {
+  Manifest manifest;
+  manifest.state.resize(2);
+  manifest.state[0].name = "memory";
+  manifest.state[0].shape = {2, 3};
+  manifest.state[1].name = "tokens";
+  manifest.state[1].type = ElementType::I32;
+  manifest.state[1].shape = {2, 2, 3};
+  manifest.state[1].offset = 64;
+  manifest.state[1].bound = 5;
+  std::vector<int32_t> slot(16 + 12, -7); // floats may have any bits
+  std::fill(slot.begin() + 16, slot.end(), 4);
+  auto check = [&] {
+    auto checked = checkStateEntries(manifest, std::as_bytes(std::span(slot)));
+    return checked ? "" : checked.error().message;
+  };
+  EXPECT_EQ(check(), "");
+  slot[16 + 10] = 5;
+  EXPECT_EQ(check(), "state 'tokens', row 1, entry 4: expected a value in [0, 5), but got 5");
+  slot[16 + 10] = -1;
+  EXPECT_EQ(check(), "state 'tokens', row 1, entry 4: expected a value in [0, 5), but got -1");
+  manifest.state[1].ignored = true;
+  EXPECT_EQ(check(), "");
+  slot[16] = -2;
+  EXPECT_EQ(check(), "state 'tokens', row 0, entry 0: expected a value in [-1, 5), but got -2");
 }
 
 TEST_F(SessionErrors, CodeThatIsNone) {

@@ -105,10 +105,13 @@ struct TestModel {
 };
 
 std::vector<TestModel> models() {
-  return {
-      {"pre_norm", fromText(preNorm), true},   {"post_norm", fromText(postNorm), false},
-      {"no_memory", fromText(noMemory), true}, {"transformer", fromText(transformer), true},
-      {"lstm", fromText(lstm), true},          {"two_states", fromFile("two-states.mlir"), true}};
+  return {{"pre_norm", fromText(preNorm), true},
+          {"post_norm", fromText(postNorm), false},
+          {"no_memory", fromText(noMemory), true},
+          {"transformer", fromText(transformer), true},
+          {"lstm", fromText(lstm), true},
+          {"two_states", fromFile("two-states.mlir"), true},
+          {"integer_states", fromFile("integer-states.mlir"), true}};
 }
 
 void expectSame(const NamedTensors &one, const NamedTensors &other, const std::string &where) {

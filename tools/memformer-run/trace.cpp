@@ -55,6 +55,12 @@ Result<TokensFile> readTokens(const std::string &path) {
   tokens.segment = shape[2];
   rollout.reset.assign(size_t(rollout.segments * tokens.batch), 0);
   std::fill_n(rollout.reset.begin(), tokens.batch, 1);
+  if (const SafetensorsInfo *tensor = file.find("reset")) {
+    if (tensor->shape != std::vector<int64_t>{rollout.segments, tokens.batch})
+      return error("{}: expected 'reset' to be [{}, {}], segments and batch, but got [{}]", path,
+                   rollout.segments, tokens.batch, fmt::join(tensor->shape, ", "));
+    MEMFORMER_TRY(file.readIntegers(*tensor, rollout.reset));
+  }
   rollout.counted = std::ranges::count_if(rollout.targets, [](int32_t t) { return t >= 0; });
   return tokens;
 }
@@ -62,10 +68,11 @@ Result<TokensFile> readTokens(const std::string &path) {
 // Tensors for a file, with the memory behind those that were computed here.
 class TensorList {
 public:
-  void add(std::string name, std::vector<int64_t> shape, std::span<const float> values) {
-    tensors.push_back(
-        {std::move(name), SafetensorsType::F32, std::move(shape), std::as_bytes(values)});
+  void add(std::string name, std::vector<int64_t> shape, std::span<const float> values,
+           SafetensorsType type = SafetensorsType::F32) {
+    tensors.push_back({std::move(name), type, std::move(shape), std::as_bytes(values)});
   }
+  /// Memory of f32, or of as many i32.
   std::vector<float> &own(size_t count) { return owned.emplace_back(count); }
   std::vector<SafetensorsTensor> tensors;
 
@@ -89,15 +96,16 @@ Result<void> traceForward(Session &session, const Rollout &rollout, TensorList &
   for (uint32_t index : outputsOf(manifest.function(Function::Trace))) {
     const TensorInfo &output = manifest.outputs[index];
     // The loss is that of the schedule's own traversal; the rest is what model.md names.
-    if (output.name == "loss" || output.type != ElementType::F32)
+    auto state = manifest.findState(output.name);
+    if (output.name == "loss" || (output.type != ElementType::F32 && !state))
       continue;
     // The state before each segment, and after them all the one in the last slot.
-    auto state = manifest.findState(output.name);
     int64_t count = rollout.segments + (state ? 1 : 0);
     std::vector<float> &values = list.own(size_t(count * output.elements()));
     std::vector<int64_t> shape = output.shape;
     shape.insert(shape.begin(), count);
-    list.add(output.name, shape, values);
+    list.add(output.name, shape, values,
+             output.type == ElementType::F32 ? SafetensorsType::F32 : SafetensorsType::I32);
     sinks.push_back({output.name, values.data()});
   }
   MEMFORMER_TRY(session.trace(rollout, sinks));
@@ -105,9 +113,10 @@ Result<void> traceForward(Session &session, const Rollout &rollout, TensorList &
     auto state = manifest.findState(tensor.name);
     if (!state)
       continue;
-    std::span<const float> last = session.stateTensor(rollout.segments, *state);
-    float *values = reinterpret_cast<float *>(const_cast<std::byte *>(tensor.bytes.data()));
-    std::ranges::copy(last, values + tensor.bytes.size() / sizeof(float) - last.size());
+    const TensorInfo &info = manifest.state[*state];
+    auto last = std::as_const(session).state(rollout.segments).subspan(info.offset, info.bytes());
+    auto *bytes = const_cast<std::byte *>(tensor.bytes.data());
+    std::ranges::copy(last, bytes + tensor.bytes.size() - last.size());
   }
   return session.status();
 }
@@ -188,7 +197,8 @@ void addTrace(CLI::App &app, Action &action) {
   command
       ->add_option("--tokens", options->tokens,
                    "safetensors with decoder_tokens, targets and, where the model reads them, "
-                   "encoder_tokens, [segments, batch, segment]")
+                   "encoder_tokens, [segments, batch, segment]; reset, [segments, batch], nonzero "
+                   "where a row restarts before a segment [1 in the first, else 0]")
       ->required();
   command->add_option("--out", options->out, "safetensors file to write")->required();
   command->callback([options, &action] { action = [options] { return run(*options); }; });

@@ -87,6 +87,9 @@ SmallVector<Value> BroadcastOp::buildReference(OpBuilder &builder) {
 SmallVector<Value> SelectRowsOp::buildReference(OpBuilder &builder) {
   return buildElementwise(*this, builder);
 }
+SmallVector<Value> ClampOp::buildReference(OpBuilder &builder) {
+  return buildElementwise(*this, builder);
+}
 SmallVector<Value> StopGradientOp::buildReference(OpBuilder &) { return {getInput()}; }
 
 SmallVector<Value> AuxiliarySquaredErrorOp::buildReference(OpBuilder &) { return {getLoss()}; }

@@ -183,3 +183,17 @@ func.func @unused(%g: tensor<3xf32>) {
   memformer.accumulate @p, %g : tensor<3xf32>
   return
 }
+
+// -----
+
+// CHECK-LABEL: func.func @clamp
+// CHECK:         %[[LOW:.*]] = arith.constant dense<-2> : tensor<3xi32>
+// CHECK:         %[[HIGH:.*]] = arith.constant dense<3> : tensor<3xi32>
+// CHECK:         return %[[LOW]], %[[HIGH]]
+func.func @clamp() -> (tensor<3xi32>, tensor<3xi32>) {
+  %low = arith.constant dense<-7> : tensor<3xi32>
+  %high = arith.constant dense<7> : tensor<3xi32>
+  %0 = memformer.clamp %low min -2 max 3 : tensor<3xi32>
+  %1 = memformer.clamp %high min -2 max 3 : tensor<3xi32>
+  return %0, %1 : tensor<3xi32>, tensor<3xi32>
+}

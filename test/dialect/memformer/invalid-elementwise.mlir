@@ -334,3 +334,67 @@ func.func @wrong(%x: tensor<2x5x6xf32>, %key: tensor<2xi32>) {
   %0 = memformer.dropout %x, %key probability 0.1 stream 0 : (tensor<2x5x6xf32>, tensor<2xi32>) -> tensor<2x5xf32>
   return
 }
+
+// -----
+
+func.func @wrong(%x: tensor<2x5xi32>, %b: tensor<5xf32>) {
+  // expected-error@+1 {{expected one element type throughout, but got 'i32' and 'f32'}}
+  %0 = memformer.add %x, %b : (tensor<2x5xi32>, tensor<5xf32>) -> tensor<2x5xi32>
+  return
+}
+
+// -----
+
+func.func @wrong(%x: tensor<5xi32>) {
+  // expected-error@+1 {{expected one element type throughout, but got 'i32' and 'f32'}}
+  %0 = memformer.broadcast %x : (tensor<5xi32>) -> tensor<2x5xf32>
+  return
+}
+
+// -----
+
+func.func @wrong(%x: tensor<2x5xi32>, %y: tensor<2x5xf32>, %m: tensor<2xi32>) {
+  // expected-error@+1 {{expected one element type throughout, but got 'i32' and 'f32'}}
+  %0 = memformer.select_rows %m, %x, %y : (tensor<2xi32>, tensor<2x5xi32>, tensor<2x5xf32>) -> tensor<2x5xi32>
+  return
+}
+
+// -----
+
+func.func @wrong(%x: tensor<2x5xi32>, %y: tensor<2x5xf32>) {
+  // expected-error@+1 {{expected one element type throughout, but got 'i32' and 'f32'}}
+  %0 = memformer.concat %x, %y axis 1 : (tensor<2x5xi32>, tensor<2x5xf32>) -> tensor<2x10xi32>
+  return
+}
+
+// -----
+
+func.func @wrong(%x: tensor<2x5xi32>) {
+  // expected-error@+1 {{expected one element type throughout, but got 'i32' and 'f32'}}
+  %0 = memformer.slice %x axis 1 offset 0 : (tensor<2x5xi32>) -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @wrong(%x: tensor<2x5xi32>) {
+  // expected-error@+1 {{expected one element type throughout, but got 'i32' and 'f32'}}
+  %0 = memformer.reshape %x : (tensor<2x5xi32>) -> tensor<10xf32>
+  return
+}
+
+// -----
+
+func.func @wrong(%x: tensor<2x5xi32>) {
+  // expected-error@+1 {{expected min to be at most max, but got 3 and -1}}
+  %0 = memformer.clamp %x min 3 max -1 : tensor<2x5xi32>
+  return
+}
+
+// -----
+
+func.func @wrong(%x: tensor<2x5xf32>) {
+  // expected-error@+1 {{must be statically shaped tensor of 32-bit signless integer values without empty dimensions}}
+  %0 = memformer.clamp %x min 0 max 1 : tensor<2x5xf32>
+  return
+}

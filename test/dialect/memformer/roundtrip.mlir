@@ -234,3 +234,25 @@ memformer.recurrence @streamed states [] inputs ["tokens"] outputs ["logits"] st
   %logits = arith.constant dense<0.0> : tensor<2x5x6xf32>
   memformer.yield outputs(%logits : tensor<2x5x6xf32>)
 }
+
+// What states of integers are made of.
+// CHECK-LABEL: func.func @integers
+func.func @integers(%x: tensor<2x5xi32>, %m: tensor<2xi32>, %one: tensor<i32>, %p: tensor<i32>) {
+  // CHECK: memformer.add %{{.*}}, %{{.*}} : (tensor<2x5xi32>, tensor<i32>) -> tensor<2x5xi32>
+  %0 = memformer.add %x, %one : (tensor<2x5xi32>, tensor<i32>) -> tensor<2x5xi32>
+  // CHECK: memformer.clamp %{{.*}} min -1 max 7 : tensor<2x5xi32>
+  %1 = memformer.clamp %0 min -1 max 7 : tensor<2x5xi32>
+  // CHECK: memformer.select_rows %{{.*}}, %{{.*}}, %{{.*}} : (tensor<2xi32>, tensor<2x5xi32>, tensor<2x5xi32>) -> tensor<2x5xi32>
+  %2 = memformer.select_rows %m, %1, %x : (tensor<2xi32>, tensor<2x5xi32>, tensor<2x5xi32>) -> tensor<2x5xi32>
+  // CHECK: memformer.concat %{{.*}}, %{{.*}} axis 1 : (tensor<2x5xi32>, tensor<2x5xi32>) -> tensor<2x10xi32>
+  %3 = memformer.concat %2, %x axis 1 : (tensor<2x5xi32>, tensor<2x5xi32>) -> tensor<2x10xi32>
+  // CHECK: memformer.slice %{{.*}} axis 1 offset 3 : (tensor<2x10xi32>) -> tensor<2x7xi32>
+  %4 = memformer.slice %3 axis 1 offset 3 : (tensor<2x10xi32>) -> tensor<2x7xi32>
+  // CHECK: memformer.reshape %{{.*}} : (tensor<2x7xi32>) -> tensor<7x2xi32>
+  %5 = memformer.reshape %4 : (tensor<2x7xi32>) -> tensor<7x2xi32>
+  // CHECK: memformer.broadcast %{{.*}} : (tensor<i32>) -> tensor<3xi32>
+  %6 = memformer.broadcast %one : (tensor<i32>) -> tensor<3xi32>
+  // CHECK: memformer.row %{{.*}} axis 1 at %{{.*}} : (tensor<2x5xi32>, tensor<i32>) -> tensor<2x1xi32>
+  %7 = memformer.row %x axis 1 at %p : (tensor<2x5xi32>, tensor<i32>) -> tensor<2x1xi32>
+  return
+}

@@ -16,17 +16,6 @@ memformer.recurrence @foreign states [] inputs ["x"] outputs [] initial {
 
 // -----
 
-// expected-error @+1 {{expected state "count" to be a floating-point tensor, but got 'tensor<2xi32>'}}
-memformer.recurrence @counting states ["count"] inputs [] outputs [] initial {
-  %zero = arith.constant dense<0> : tensor<2xi32>
-  memformer.yield state(%zero : tensor<2xi32>)
-} segment {
-^bb0(%count: tensor<2xi32>):
-  memformer.yield state(%count : tensor<2xi32>)
-}
-
-// -----
-
 // expected-error @+1 {{expected an empty replay region, but this recurrence is differentiated already}}
 memformer.recurrence @done states [] inputs [] outputs [] initial {
   memformer.yield
