@@ -6,7 +6,8 @@
 
 namespace memformer {
 
-Result<Score> evaluate(Session &session, Source &source, int64_t segments, int64_t rollouts) {
+Result<Score> evaluate(Session &session, Source &source, int64_t segments, int64_t rollouts,
+                       const EvaluationProgress &progress) {
   Score total;
   TokenRollout tokens;
   std::vector<float> loss;
@@ -33,6 +34,8 @@ Result<Score> evaluate(Session &session, Source &source, int64_t segments, int64
       session.moveState(count, 0);
       position += uint64_t(count);
       left -= left ? count : 0;
+      if (progress)
+        progress(int64_t(position) * int64_t(tokens.targets.size()) / count, total);
     } while (left > 0);
   }
   return total;
@@ -75,14 +78,14 @@ Result<std::vector<GapScore>> evaluateGaps(Session &session, const DataSettings 
 }
 
 Result<Score> evaluateHeldOut(Session &session, const Configuration &configuration,
-                              const DataShape &shape) {
+                              const DataShape &shape, const EvaluationProgress &progress) {
   auto source = openSource(configuration.data, Split::Validation, shape, configuration.train.seed);
   if (!source)
     return std::unexpected(source.error());
   int64_t rollouts = configuration.train.evaluateRollouts;
   if (rollouts == 0 && isTask(configuration.data))
     rollouts = taskRollouts;
-  return evaluate(session, **source, session.segments(), rollouts);
+  return evaluate(session, **source, session.segments(), rollouts, progress);
 }
 
 double standardError(double accuracy, int64_t counted) {

@@ -3,12 +3,18 @@
 
 #include "runtime/training/feed.h"
 
+#include <functional>
+
 namespace memformer {
+
+/// Told after each rollout how many tokens of all rows have been read, and the score so far.
+using EvaluationProgress = std::function<void(int64_t tokens, const Score &score)>;
 
 /// Runs up to `rollouts` rollouts of at most `segments` segments (0: until the source has finished)
 /// from the initial state. The state carries on from one to the next, and the session's replay
 /// buffer holds other states afterwards.
-Result<Score> evaluate(Session &session, Source &source, int64_t segments, int64_t rollouts);
+Result<Score> evaluate(Session &session, Source &source, int64_t segments, int64_t rollouts,
+                       const EvaluationProgress &progress = {});
 
 /// The states that a training run needs again, kept while something else runs on its session.
 class StateKeeper {
@@ -36,7 +42,7 @@ Result<std::vector<GapScore>> evaluateGaps(Session &session, const DataSettings 
 
 /// Held-out data as [train] and [data] say: all of it, or `evaluate_rollouts` rollouts.
 Result<Score> evaluateHeldOut(Session &session, const Configuration &configuration,
-                              const DataShape &shape);
+                              const DataShape &shape, const EvaluationProgress &progress = {});
 
 /// The standard error of an accuracy over `counted` independent answers.
 double standardError(double accuracy, int64_t counted);

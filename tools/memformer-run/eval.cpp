@@ -3,6 +3,8 @@
 #include "tools/memformer-run/command.h"
 #include "tools/memformer-run/report.h"
 
+#include <chrono>
+
 namespace memformer {
 
 namespace {
@@ -12,7 +14,21 @@ struct Options {
   std::string weights;
   unsigned threads = 0;
   bool json = false;
+  int64_t progress = 0; // tokens; 0: nothing is said
 };
+
+/// A line each time that so many more tokens have been read.
+EvaluationProgress printProgress(int64_t every) {
+  using Clock = std::chrono::steady_clock;
+  return
+      [every, begin = Clock::now(), last = int64_t(0)](int64_t tokens, const Score &score) mutable {
+        if (tokens - last < every)
+          return;
+        last = tokens;
+        fmt::print(stderr, "{} tokens in {:.3f} s, loss {:.4f}\n", tokens,
+                   std::chrono::duration<double>(Clock::now() - begin).count(), score.meanLoss());
+      };
+}
 
 Result<int> run(const Options &options) {
   auto model = openModel(options.request);
@@ -39,7 +55,9 @@ Result<int> run(const Options &options) {
     return std::unexpected(session.error());
   MEMFORMER_TRY(loadWeights(**session, weights));
 
-  auto score = evaluateHeldOut(**session, configuration, *shape);
+  auto score =
+      evaluateHeldOut(**session, configuration, *shape,
+                      options.progress ? printProgress(options.progress) : EvaluationProgress());
   if (!score)
     return std::unexpected(score.error());
   std::vector<GapScore> gaps;
@@ -69,6 +87,12 @@ void addEval(CLI::App &app, Action &action) {
   addDevice(*command, options->request);
   command->add_option("--weights", options->weights, "weights or a checkpoint [those of the run]");
   command->add_flag("--json", options->json, "print JSON");
+  command
+      ->add_option("--progress", options.progress,
+                   "tokens after which standard error says how far it is, and the loss so far; 0: "
+                   "never")
+      ->check(CLI::Range(int64_t(0), int64_t(1) << 40))
+      ->capture_default_str();
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }
 
