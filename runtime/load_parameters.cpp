@@ -3,6 +3,8 @@
 #include "runtime/safetensors.h"
 #include "runtime/session.h"
 
+#include <algorithm>
+
 namespace memformer {
 
 namespace {
@@ -27,10 +29,10 @@ std::string shapeText(const std::vector<int64_t> &shape) {
 
 } // namespace
 
-Result<void> loadParameters(Session &session, const SafetensorsFile &file) {
-  const auto &manifest = session.manifest();
+Result<void> checkParameters(const SafetensorsFile &file,
+                             std::span<const ParameterInfo> parameters) {
   std::vector<std::string> missing, extra;
-  for (const auto &parameter : manifest.parameters) {
+  for (const auto &parameter : parameters) {
     const auto *tensor = file.find(parameter.name);
     if (!tensor)
       missing.push_back(parameter.name);
@@ -39,13 +41,18 @@ Result<void> loadParameters(Session &session, const SafetensorsFile &file) {
                    shapeText(parameter.shape), shapeText(tensor->shape));
   }
   for (const auto &tensor : file.header().tensors)
-    if (!manifest.findParameter(tensor.name))
+    if (std::ranges::find(parameters, tensor.name, &ParameterInfo::name) == parameters.end())
       extra.push_back(tensor.name);
   if (!missing.empty())
     return error("{}: expected tensors that are missing: {}", file.path(), listSome(missing));
   if (!extra.empty())
     return error("{}: tensors that the model does not have: {}", file.path(), listSome(extra));
+  return {};
+}
 
+Result<void> loadParameters(Session &session, const SafetensorsFile &file) {
+  const auto &manifest = session.manifest();
+  MEMFORMER_TRY(checkParameters(file, manifest.parameters));
   // Once to check and once to set: a NaN in the last tensor must not leave half of the weights
   // changed.
   std::vector<float> scratch;

@@ -13,6 +13,7 @@
 
 namespace memformer {
 
+struct ParameterInfo;
 class Session;
 
 enum class SafetensorsType { F64, F32, F16, BF16, I64, I32, U8 };
@@ -85,9 +86,12 @@ Result<void> writeSafetensors(const std::filesystem::path &path,
                               std::span<const SafetensorsTensor> tensors,
                               const std::map<std::string, std::string> &metadata = {});
 
-/// Sets every parameter of the session from a file that holds them all. Errors: missing and extra
-/// tensors (a few are listed), another shape, NaN or infinity. On these no parameter has
-/// changed.
+/// Whether the file holds these parameters and nothing else. Errors: missing and extra tensors (a
+/// few are listed), another shape.
+Result<void> checkParameters(const SafetensorsFile &file,
+                             std::span<const ParameterInfo> parameters);
+/// Sets every parameter of the session from a file that holds them all. Errors: those of
+/// checkParameters, NaN or infinity. On these no parameter has changed.
 Result<void> loadParameters(Session &session, const SafetensorsFile &file);
 /// The parameters alone, under their names.
 Result<void> saveParameters(const Session &session, const std::filesystem::path &path,

@@ -178,6 +178,21 @@ Result<Progress> loadCheckpoint(Session &session, const std::filesystem::path &p
   return progress;
 }
 
+Result<std::vector<std::vector<float>>> readParameters(const SafetensorsFile &file,
+                                                       std::span<const ParameterInfo> parameters) {
+  if (!isCheckpoint(file))
+    MEMFORMER_TRY(checkParameters(file, parameters));
+  std::vector<std::vector<float>> values;
+  for (const ParameterInfo &parameter : parameters) {
+    auto &entries = values.emplace_back(size_t(parameter.elements()));
+    if (isCheckpoint(file))
+      MEMFORMER_TRY(readParameter(file, "", parameter, entries, true));
+    else
+      MEMFORMER_TRY(file.readFloats(*file.find(parameter.name), entries));
+  }
+  return values;
+}
+
 Result<void> loadWeights(Session &session, const std::filesystem::path &path) {
   Result<SafetensorsFile> file = SafetensorsFile::open(path);
   if (!file)

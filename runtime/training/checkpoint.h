@@ -36,6 +36,10 @@ Result<void> saveCheckpoint(const Session &session, const Progress &progress,
 /// batch or horizon.
 Result<Progress> loadCheckpoint(Session &session, const std::filesystem::path &path);
 
+/// The entries of parameters from a weights file or a checkpoint. Errors: those of loadParameters.
+Result<std::vector<std::vector<float>>> readParameters(const SafetensorsFile &file,
+                                                       std::span<const ParameterInfo> parameters);
+
 /// Parameters from a weights file or a checkpoint.
 Result<void> loadWeights(Session &session, const std::filesystem::path &path);
 

@@ -4,7 +4,7 @@
 usage: generate.py (needs torch and safetensors; PyTorch's own modules where it has them, else the papers' equations in plain code)
 
 A case is a folder: model.toml, weights.safetensors, tokens.safetensors [T,B,L] and expected.safetensors with `loss`, `segment_loss`, `logits` and `grad.<parameter>`, and
-each state [T+1,B,…], the initial one first.
+each state [T+1,B,…], the initial one first. Some have state_dict.safetensors: the module's own tensors in f64, of a CachedTransformer under the names of the authors' Transformer-XL.
 """
 
 import os
@@ -209,6 +209,33 @@ class CachedTransformer(nn.Module):
     def names(self):
         return {name: lambda t, name=name: t(name.replace(".", "/")) for name in self.p}
 
+    def state_dict(self):
+        """As the authors' code (MemTransformerLM) has it: joined projections, biases by heads, an embedding that is multiplied by √d."""
+        p = {name: tensor.data for name, tensor in self.p.items()}
+        width = p["embedding.weight"].shape[1]
+        result = {"word_emb.emb_layers.0.weight": p["embedding.weight"] / width ** 0.5, "pos_emb.inv_freq": 10000 ** (-torch.arange(0, width, 2) / width)}
+        for prefix, there in [(f"layers.{n}.self_attention", f"layers.{n}.dec_attn.") for n in range(self.layers)] if self.untied else [("attention", "")]:
+            result[f"{there}r_w_bias"] = p[f"{prefix}.content_bias"].reshape(self.heads, -1)
+            result[f"{there}r_r_bias"] = p[f"{prefix}.position_bias"].reshape(self.heads, -1)
+        for n in range(self.layers):
+            ours, there = f"layers.{n}.self_attention", f"layers.{n}.dec_attn"
+            result[f"{there}.qkv_net.weight"] = torch.cat([p[f"{ours}.{part}.weight"] for part in ("query", "key", "value")])
+            result[f"{there}.r_net.weight"], result[f"{there}.o_net.weight"] = p[f"{ours}.position.weight"], p[f"{ours}.output.weight"]
+            for tensor in ("weight", "bias"):
+                result[f"{there}.layer_norm.{tensor}"] = p[f"layers.{n}.self_norm.{tensor}"]
+                result[f"layers.{n}.pos_ff.layer_norm.{tensor}"] = p[f"layers.{n}.ffn_norm.{tensor}"]
+                result[f"layers.{n}.pos_ff.CoreNet.0.{tensor}"] = p[f"layers.{n}.ffn.up.{tensor}"]
+                result[f"layers.{n}.pos_ff.CoreNet.3.{tensor}"] = p[f"layers.{n}.ffn.down.{tensor}"]
+            if f"layers.{n}.compression.weight" in p:
+                result[f"layers.{n}.compression.weight"] = p[f"layers.{n}.compression.weight"].reshape(width, self.rate, width).permute(0, 2, 1)
+                result[f"layers.{n}.compression.bias"] = p[f"layers.{n}.compression.bias"]
+        for name in ("norm.weight", "norm.bias"):
+            if name in p:
+                result[name] = p[name]
+        for name in ("weight", "bias"):
+            result[f"crit.out_layers.0.{name}"] = p[f"output.{name}"]
+        return result
+
 
 def toml(value):
     return f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
@@ -250,6 +277,8 @@ def write(name, kind, module, settings, segments, batch, seed, scale=0.3):
     tables = {"model": {"kind": kind, **{key: value for key, value in settings.items() if key != "memory"}}, "memory": settings.get("memory", {})}
     with open(os.path.join(folder, "model.toml"), "w") as file:
         file.write("\n".join(f"[{table}]\n" + "".join(f"{key} = {toml(value)}\n" for key, value in keys.items()) for table, keys in tables.items() if keys))
+    if name in ("transformer", "lstm", "transformer-xl", "transformer-xl-replay", "compressive-transformer"):
+        save_file({key: tensor.detach().contiguous().clone() for key, tensor in model.state_dict().items()}, os.path.join(folder, "state_dict.safetensors"))
     narrow = lambda tensors, kind: {key: tensor.detach().to(kind).contiguous().clone() for key, tensor in tensors.items()}
     save_file(narrow(weights, torch.float32), os.path.join(folder, "weights.safetensors"))
     save_file(narrow(expected, torch.float32), os.path.join(folder, "expected.safetensors"))

@@ -24,8 +24,10 @@ Result<Tensors> readTensors(const std::filesystem::path &path) {
   for (const SafetensorsInfo &info : file->header().tensors) {
     FloatTensor &tensor = tensors[info.name];
     tensor.shape = info.shape;
-    tensor.values.resize(info.bytes / sizeof(float));
-    if (info.type == SafetensorsType::F32)
+    const bool isInteger = info.type == SafetensorsType::I32 || info.type == SafetensorsType::I64 ||
+                           info.type == SafetensorsType::U8;
+    tensor.values.resize(isInteger ? info.bytes / sizeof(float) : size_t(info.elements()));
+    if (!isInteger)
       MEMFORMER_TRY(file->readFloats(info, tensor.values));
     else
       MEMFORMER_TRY(file->readBytes(info, std::as_writable_bytes(std::span(tensor.values))));

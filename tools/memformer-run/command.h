@@ -21,6 +21,8 @@ void addBench(CLI::App &app, Action &action);
 void addGenerate(CLI::App &app, Action &action);
 void addInspect(CLI::App &app, Action &action);
 void addAnalyze(CLI::App &app, Action &action);
+void addImport(CLI::App &app, Action &action);
+void addExport(CLI::App &app, Action &action);
 
 /// The positional model and the options that every subcommand has.
 void addModelOptions(CLI::App &command, ModelRequest &request);

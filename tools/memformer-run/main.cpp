@@ -35,6 +35,8 @@ int main(int argc, char **argv) {
   addBench(app, action);
   addInspect(app, action);
   addAnalyze(app, action);
+  addImport(app, action);
+  addExport(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &problem) {
@@ -42,8 +44,8 @@ int main(int argc, char **argv) {
     return app.exit(problem) == 0 ? 0 : 2;
   }
   if (!action) {
-    fmt::print(stderr, "expected a subcommand: train, eval, generate, trace, bench, inspect or "
-                       "analyze\nRun with --help "
+    fmt::print(stderr, "expected a subcommand: train, eval, generate, trace, bench, inspect, "
+                       "analyze, import or export\nRun with --help "
                        "for more information.\n");
     return 2;
   }
