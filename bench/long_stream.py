@@ -2,7 +2,7 @@
 """Streams without end: evaluates and generates a long stream with each recurrent model, and says whether memory and time per segment stay the same.
 
     bench/long_stream.py --tools build/bin                      # 1,000,000 tokens of each model, evaluated and generated
-    bench/long_stream.py --tools build/bin --tokens 20000 lstm  # a short one of one model
+    bench/long_stream.py --tools build/bin --tokens 200000 lstm  # a shorter one of one model
 
 Memory is the peak of the resident set in a tenth of the stream (the kernel's own mark, set back at each tenth, where it lets us; else samples). Exit status 1 where the
 last tenth's is more than 1 MB above the first's, or its time of a segment more than --slower times the first's."""
@@ -41,16 +41,16 @@ class Watch:
         self.peaks, self.times = [], []  # of each tenth: kB; (tokens, seconds) at its ends
         self.peak, self.last, self.marks = 0, None, True
 
-    def see(self, tokens):
-        """Called now and then with the number of tokens so far."""
+    def see(self, tokens, seconds=None):
+        """Called now and then with the number of tokens so far, and when that was where the process says so."""
         with open(f"/proc/{self.process.pid}/status") as status:
             found = re.search(("VmHWM" if self.marks else "VmRSS") + r":\s+(\d+) kB", status.read())
         if not found:  # it has ended
             return
-        self.peak, self.last = max(self.peak, int(found.group(1))), (tokens, time.monotonic())
+        self.peak, self.last = max(self.peak, int(found.group(1))), (tokens, time.monotonic() if seconds is None else seconds)
         if not self.times:  # what came before belongs to starting
             self.begin()
-        elif tokens >= (len(self.peaks) + 1) * self.tokens / 10:
+        elif tokens * 10 // self.tokens > self.times[-1][0] * 10 // self.tokens:
             self.end()
 
     def begin(self):
@@ -68,7 +68,7 @@ class Watch:
 
     def finish(self):
         """What has been seen of the last tenth, which ends with the process."""
-        if len(self.peaks) == 9 and self.last[0] > self.times[-1][0]:
+        if self.times and self.last[0] > self.times[-1][0]:
             self.peaks.append(self.peak)
             self.times.append(self.last)
 
@@ -77,22 +77,31 @@ class Watch:
         return 1e6 * (end - begin) / max(1, last - first) * SEGMENT
 
 
+# A page: the process waits for whoever watches it, and is not far ahead.
+PIPE = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, pipesize=4096)
+
+
 def evaluate(run, folder, tokens):
-    process = subprocess.Popen([*run, "eval", str(folder / "run"), "--threads", "1", "--progress", str(max(1, tokens // 200))], cwd=folder,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    watch, last = Watch(process, tokens), ""
-    for last in process.stderr:
-        if found := re.match(r"(\d+) tokens in ", last):
-            watch.see(int(found.group(1)))
+    # A line for each rollout.
+    process = subprocess.Popen([*run, "eval", str(folder / "run"), "--threads", "1", "--progress", "1"], cwd=folder, **PIPE)
+    watch, rest, problem, seen = Watch(process, tokens), b"", "", 0
+    while some := os.read(process.stderr.fileno(), 1024):
+        *lines, rest = (rest + some).split(b"\n")
+        for line in lines:
+            found = re.match(rb"(\d+) tokens in ([0-9.]+) s", line)
+            if not found:
+                problem = line.decode()
+            elif int(found.group(1)) - seen >= tokens / 1000:
+                seen = int(found.group(1))
+                watch.see(seen, float(found.group(2)))
     watch.finish()
-    return watch, last
+    return watch, problem
 
 
 def generate(run, folder, tokens):
-    process = subprocess.Popen([*run, "generate", str(folder / "run"), "--threads", "1", "--tokens", str(tokens)], cwd=folder,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen([*run, "generate", str(folder / "run"), "--threads", "1", "--tokens", str(tokens)], cwd=folder, **PIPE)
     watch, count, seen = Watch(process, tokens), 0, 0
-    while some := os.read(process.stdout.fileno(), 1 << 16):
+    while some := os.read(process.stdout.fileno(), 1024):
         count += len(some)
         if count - seen >= tokens / 1000:
             watch.see(min(count, tokens))
@@ -106,7 +115,7 @@ def check(name, watch, problem, slower):
     wrong = []
     if watch.process.wait() != 0:
         return f"| {name} | failed |", [problem.strip()]
-    if len(watch.peaks) < 10:
+    if len(watch.peaks) < 8:
         return f"| {name} | seen only {len(watch.peaks)} tenths |", ["the stream is too short to be watched"]
     last = len(watch.peaks) - 1
     first_peak, last_peak = watch.peaks[0], watch.peaks[last]

@@ -35,6 +35,15 @@ Result<MappedFile> MappedFile::open(const std::string &path) {
   return MappedFile(static_cast<const std::byte *>(address), size_t(status.st_size));
 }
 
+void MappedFile::release(size_t begin, size_t end) const {
+  // Whole pages; what is read again comes from the file. A hint: nothing depends on it.
+  const auto page = size_t(::sysconf(_SC_PAGESIZE));
+  begin = (begin + page - 1) / page * page;
+  end = end / page * page;
+  if (begin < end)
+    (void)::madvise(const_cast<std::byte *>(data) + begin, end - begin, MADV_DONTNEED);
+}
+
 MappedFile::MappedFile(MappedFile &&other) noexcept
     : data(std::exchange(other.data, nullptr)), size(std::exchange(other.size, 0)) {}
 

@@ -18,6 +18,8 @@ public:
   ~MappedFile();
 
   std::span<const std::byte> bytes() const { return {data, size}; }
+  /// Bytes [begin, end) will not be read for a while: they need not stay in this process's memory.
+  void release(size_t begin, size_t end) const;
 
 private:
   MappedFile(const std::byte *data, size_t size) : data(data), size(size) {}

@@ -76,8 +76,11 @@ Result<std::unique_ptr<Source>> StreamSource::open(const DataSettings &settings,
                                           shape.batch),
                  count);
   source->findDocuments(settings);
-  for (int64_t row = 0; row < shape.batch; ++row)
+  source->file.release(0, size_t(bytes));
+  for (int64_t row = 0; row < shape.batch; ++row) {
     source->rows.push_back({source->rowBegin(row), true});
+    source->released.push_back(source->rowBegin(row));
+  }
   return source;
 }
 
@@ -122,6 +125,22 @@ void StreamSource::next(int64_t segments, int64_t advance, TokenRollout &out) {
     }
     if (t + 1 == advance)
       rows = walk;
+  }
+  releaseWhatWasRead();
+}
+
+// A stream may be longer than memory: what lies behind is given back, some pages at a time.
+void StreamSource::releaseWhatWasRead() {
+  constexpr int64_t kept = int64_t(1) << 17; // bytes
+  for (size_t row = 0; row < rows.size(); ++row) {
+    // The segment before is read again; so is a row that has begun anew.
+    const int64_t behind = std::max(rows[row].at - shape.segment, rowBegin(int64_t(row)));
+    if (behind < released[row])
+      released[row] = behind;
+    if ((behind - released[row]) * tokenBytes < kept)
+      continue;
+    file.release(size_t(released[row] * tokenBytes), size_t(behind * tokenBytes));
+    released[row] = behind;
   }
 }
 

@@ -29,6 +29,7 @@ private:
   StreamSource(MappedFile file, const DataShape &shape) : file(std::move(file)), shape(shape) {}
   int32_t token(int64_t index) const;
   int64_t rowBegin(int64_t row) const { return begin + (end - begin) * row / shape.batch; }
+  void releaseWhatWasRead();
   void findDocuments(const DataSettings &settings);
   Result<void> checkTokens(const std::string &path) const;
   void fillRow(Row &state, int64_t row, std::span<int32_t> encoder, std::span<int32_t> decoder,
@@ -42,6 +43,7 @@ private:
   int64_t begin = 0, end = 0;     // of this split, in tokens
   std::vector<int64_t> documents; // where each document after the first begins, ascending
   std::vector<Row> rows;
+  std::vector<int64_t> released; // of each row: the token up to which nothing is kept in memory
 };
 
 } // namespace memformer

@@ -88,7 +88,7 @@ void addEval(CLI::App &app, Action &action) {
   command->add_option("--weights", options->weights, "weights or a checkpoint [those of the run]");
   command->add_flag("--json", options->json, "print JSON");
   command
-      ->add_option("--progress", options.progress,
+      ->add_option("--progress", options->progress,
                    "tokens after which standard error says how far it is, and the loss so far; 0: "
                    "never")
       ->check(CLI::Range(int64_t(0), int64_t(1) << 40))
