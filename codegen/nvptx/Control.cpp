@@ -145,8 +145,8 @@ Emit::Carried Emit::choose(Value condition, TypeRange types, llvm::function_ref<
 
 RowGroups::RowGroups(Emit &e, int64_t rows, bool whole) : e(e), rows(rows), whole(whole) {
   constexpr int64_t threadsOfRow = 256;
-  // With as many threads as the other kernels of a chain.
-  int64_t rowsOfBlock = e.isLoop() ? threadsOfRow / Emit::warp : 4;
+  // With as many threads as the other kernels of a chain, but none without a row.
+  int64_t rowsOfBlock = std::min<int64_t>(e.isLoop() ? threadsOfRow / Emit::warp : 4, rows);
   e.setThreads(whole ? threadsOfRow : rowsOfBlock * Emit::warp);
   if (whole)
     e.note("a block for a row");

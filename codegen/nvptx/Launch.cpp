@@ -24,6 +24,38 @@ struct Member {
   int64_t grid = 0, threads = 0, sharedBytes = 0;
 };
 
+/// What members of a chain have done that later ones must see done: results that they wrote, and
+/// shared memory that they used.
+class Unordered {
+public:
+  void add(Operation *op, const Member &member) {
+    accesses.push_back({op, member.threads, 0});
+    if (member.sharedBytes > 0)
+      accesses.push_back({nullptr, member.threads, 0});
+  }
+  /// The first `threads` threads have met.
+  void meet(int64_t threads) {
+    for (Access &access : accesses)
+      if (access.threads <= threads)
+        access.seenBy = std::max(access.seenBy, threads);
+  }
+  bool concerns(Operation *op, const Member &member) const {
+    return llvm::any_of(accesses, [&](const Access &access) {
+      auto isWritten = [&](Value operand) { return operand.getDefiningOp() == access.op; };
+      bool meets = access.op ? llvm::any_of(op->getOperands(), isWritten) : member.sharedBytes > 0;
+      return meets && access.seenBy < member.threads;
+    });
+  }
+
+private:
+  struct Access {
+    Operation *op;   // null: of shared memory
+    int64_t threads; // which made it, the first ones
+    int64_t seenBy;  // to which it is done, the first ones
+  };
+  SmallVector<Access> accesses;
+};
+
 class LaunchEmitter {
 public:
   LaunchEmitter(OpBuilder &builder, program::KernelOp kernel,
@@ -148,22 +180,19 @@ Value LaunchEmitter::ownThread() {
       .getResult(0);
 }
 
-// A barrier stands where a member reads what another has written since the last one, or needs its
-// shared memory.
+// A barrier stands where a member reads what another has written since threads last met, or needs
+// its shared memory.
 LogicalResult LaunchEmitter::emitChain() {
   result.grid = int64_t(*kernel.getParts());
   Emit e(b, loc, target);
   Value part = e.block();
   Value wide = arith::ExtUIOp::create(b, loc, b.getI64Type(), part);
-  SmallPtrSet<Operation *, 8> written; // since the last barrier
-  bool sharedIsUsed = false, supported = true;
+  Unordered unordered;
+  bool supported = true;
   for (auto [op, member] : llvm::zip_equal(kernel.getKernels(), members)) {
-    bool reads = llvm::any_of(
-        op.getOperands(), [&](Value operand) { return written.contains(operand.getDefiningOp()); });
-    if (reads || (sharedIsUsed && member.sharedBytes > 0)) {
+    if (unordered.concerns(&op, member)) {
       e.barrier();
-      written.clear();
-      sharedIsUsed = false;
+      unordered.meet(result.threads);
     }
     SmallVector<Value> arguments;
     for (auto [number, stride] : llvm::zip_equal(member.arguments, member.strides)) {
@@ -191,8 +220,9 @@ LogicalResult LaunchEmitter::emitChain() {
         inner.barrier();
       });
     });
-    written.insert(&op);
-    sharedIsUsed |= member.sharedBytes > 0;
+    unordered.add(&op, member);
+    if (member.grid > 1 && member.sharedBytes > 0) // the loop has ended with a barrier
+      unordered.meet(member.threads);
   }
   return success(supported);
 }

@@ -1,10 +1,10 @@
 #!/bin/sh
 # Puts faults into kernels that memformer-compile makes, and sees that the emulator finds each one:
 #   find_mutants.sh BIN order|numbers|full [MODEL.toml...]
-# BIN is the folder of the tools. `order` removes barriers and weakens waits, all of them, and
-# `numbers` changes a sample of everything else, in kernels of every form of the models here; `full`
-# does both with every kernel and no sample, also for the targets whose kernels differ, and takes
-# MODEL.toml beside them: hours, where models are large.
+# BIN is the folder of the tools. `order` removes barriers and weakens waits, all of them, in kernels
+# of every form of the models here and in every chain of a small one; `numbers` changes a sample of
+# everything else. `full` does both with every kernel and no sample, also for the targets whose
+# kernels differ, and takes MODEL.toml beside them: hours, where models are large.
 set -eu
 bin=$1 which=$2
 shift 2
@@ -13,7 +13,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # Programs of models in both precisions: programs TARGET MODEL...; `together` in place of kernels by
-# themselves takes launches of several, in chains for each row of the batch.
+# themselves makes chains of kernels, one for each row of the batch.
 together=--separate
 programs() {
   target=$1
@@ -44,6 +44,9 @@ order)
   mutants sm_75 --kinds=order --only=gemm
   programs sm_90a "$models/wide.toml"
   mutants sm_90a --kinds=order --only=gemm
+  together=--multiprocessors=1
+  programs sm_80 "$models/chains.toml"
+  mutants sm_80 --kinds=order --only=chain --every --quiet --seeds=2
   ;;
 numbers)
   programs sm_80 "$models/even.toml"
@@ -60,8 +63,10 @@ full)
   programs sm_80 "$models/even.toml" "$models/distances-even.toml"
   mutants sm_80 --kinds=numbers --every --quiet --sample=0 || failed=1
   together=--multiprocessors=1
-  programs sm_80 "$models/even.toml"
-  mutants sm_80 --kinds=order --only=chain --every --quiet || failed=1
+  for target in sm_80 sm_75; do
+    programs $target "$models"/*.toml "$@"
+    mutants $target --kinds=order --only=chain --every --quiet || failed=1
+  done
   exit $failed
   ;;
 *)

@@ -95,7 +95,7 @@ Outcome runImage(const KernelImage &image, const std::string &modes) {
 
 const std::vector<std::string> &trialModes() {
   static const std::vector<std::string> modes = {
-      "order=forward,copies=lazy,races=on", "order=forward,copies=lazy",
+      "order=forward,copies=lazy,races=all", "order=forward,copies=lazy",
       "order=reverse,copies=eager",         "order=random,seed=1,copies=lazy,races=on",
       "order=random,seed=2,copies=lazy",    "order=random,seed=3,copies=eager",
       "order=random,seed=4,poison=off",     "order=reverse,placement=aligned,races=on"};
