@@ -96,9 +96,9 @@ Outcome runImage(const KernelImage &image, const std::string &modes) {
 const std::vector<std::string> &trialModes() {
   static const std::vector<std::string> modes = {
       "order=forward,copies=lazy,races=all", "order=forward,copies=lazy",
-      "order=reverse,copies=eager",         "order=random,seed=1,copies=lazy,races=on",
-      "order=random,seed=2,copies=lazy",    "order=random,seed=3,copies=eager",
-      "order=random,seed=4,poison=off",     "order=reverse,placement=aligned,races=on"};
+      "order=reverse,copies=eager",          "order=random,seed=1,copies=lazy,races=on",
+      "order=random,seed=2,copies=lazy",     "order=random,seed=3,copies=eager",
+      "order=random,seed=4,poison=off",      "order=reverse,placement=aligned,races=on"};
   return modes;
 }
 
