@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 import venv
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -118,7 +119,7 @@ class Memformer:
         mode = ["--mode", row.work] if row.work in ("infer", "generate") else ["--mode", "train", "--schedule", row.work]
         shape = ["--batch", row.batch, "--segments", row.segments, "--threads", row.threads]
         place = ["--device", "cuda:0", "--set", f"model.precision={row.precision}"] if row.device == "cuda" else []
-        self.command = [str(word) for word in [pathlib.Path(build) / "bin" / "memformer-run", "bench", config, *mode, *shape, *place, "--json"]]
+        self.command = [str(word) for word in [pathlib.Path(build) / "bin" / "memformer-run", "bench", config, *mode, *shape, *row.changes(), *place, "--json"]]
         self.peak, self.flops = 0, 0
 
     def run(self, repeat, seconds, cache=None):
@@ -155,15 +156,23 @@ class Memformer:
 def pytorch(python, config, row, compiled):
     if row.work == "generate" and compiled:
         raise Unavailable("not written for generate")
-    command = [python.needs("torch"), ROOT / "bench" / "pytorch_memformer.py", config, "--work", row.work, *row.shape(), *row.place(), *(["--compile"] if compiled else [])]
-    return Server(command, "torch.compile" if compiled else "PyTorch")
+    script = "pytorch_memformer.py" if kind_of(config) == "memformer" else "pytorch_models.py"
+    words = ["--work", row.work, *row.shape(), *row.changes(), *row.place(), *(["--compile"] if compiled else [])]
+    return Server([python.needs("torch"), ROOT / "bench" / script, config, *words], "torch.compile" if compiled else "PyTorch")
 
 
 def jax(python, config, row, iree=False):
+    if kind_of(config) != "memformer":
+        raise Unavailable(f"not written for kind {kind_of(config)}")
     if row.work == "generate" or (iree and (row.work != "infer" or row.device != "cpu")):
         raise Unavailable(f"not written for {row.work} on a {row.device}")
     path = python.needs("jax", "iree.compiler") if iree else python.needs("jax") if row.device == "cpu" else python.needs("jax_cuda12_plugin")
     return Server([path, ROOT / "bench" / "jax_memformer.py", config, "--work", row.work, *row.shape(), *row.place(), *(["--iree"] if iree else [])], "IREE" if iree else "JAX")
+
+
+def kind_of(config):
+    with open(config, "rb") as file:
+        return tomllib.load(file)["model"]["kind"]
 
 
 PEERS = {

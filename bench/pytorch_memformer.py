@@ -182,51 +182,73 @@ def generate(model, segments, batch, length):
 TRAINING = {"mrbp": mrbp, "bptt": bptt, "checkpoint": checkpoint}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def arguments_of(description, works):
+    """What peers of `memformer-run bench` are told, each of them."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--segments", type=int, default=8)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--work", choices=[*TRAINING, "infer", "generate"], default="mrbp")
-    parser.add_argument("--compile", action="store_true", help="by torch.compile: encoder, write and decoder as one graph each")
+    parser.add_argument("--work", choices=works, default=works[0])
+    parser.add_argument("--compile", action="store_true", help="by torch.compile: encoder, write and decoder as one graph each, of other models a segment")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="changes a key of the configuration")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--precision", choices=["f32", "tf32", "bf16"], default="f32", help="of products on cuda; bf16 by autocast")
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def prepare(arguments):
+    """Sets device, threads and precision; the configuration, with what `--set` changes."""
     if arguments.device == "cuda" and not torch.cuda.is_available():
         sys.exit("PyTorch finds no CUDA device")
     torch.set_default_device(arguments.device)
     torch.backends.cuda.matmul.allow_tf32 = arguments.precision == "tf32"
-    rounds = torch.autocast(arguments.device, torch.bfloat16, enabled=arguments.precision == "bf16")
-    wait = torch.cuda.synchronize if arguments.device == "cuda" else lambda: None
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
     with open(arguments.config, "rb") as file:
         config = tomllib.load(file)
+    for setting in arguments.set:
+        section, _, key = setting.partition(".")
+        config.setdefault(section, {}).update(tomllib.loads(key))
+    return config
+
+
+def serve(arguments, infer=None, train=None, optimizer=None):
+    """For each line of input a step, answered with its seconds: `infer()`, or `train()`, which computes gradients, clipping and the optimizer."""
+    rounds = torch.autocast(arguments.device, torch.bfloat16, enabled=arguments.precision == "bf16")
+    wait = torch.cuda.synchronize if arguments.device == "cuda" else lambda: None
+    for _ in sys.stdin:
+        wait()
+        begin = time.perf_counter()
+        if infer:
+            with rounds:
+                infer()
+        else:
+            optimizer.zero_grad(set_to_none=True)
+            with rounds:
+                train()
+            nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], 1.0)
+            optimizer.step()
+        wait()
+        print(time.perf_counter() - begin, flush=True)
+
+
+def main():
+    arguments = arguments_of(__doc__, [*TRAINING, "infer", "generate"])
+    config = prepare(arguments)
     c, m = config["model"], config["memory"]
     model = Memformer(c, m)
     if arguments.compile:
         model.encode, model.write, model.loss = (torch.compile(part, dynamic=False) for part in (model.encode, model.write, model.loss))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01)
     shape = (arguments.segments, arguments.batch, c["segment"])
     x, y, t = (torch.randint(0, c["vocab"], shape) for _ in range(3))
-
-    for _ in sys.stdin:
-        wait()
-        begin = time.perf_counter()
-        if arguments.work == "infer":
-            with rounds:
-                infer(model, x, y, t, t.numel())
-        elif arguments.work == "generate":
-            generate(model, *shape)
-        else:
-            optimizer.zero_grad(set_to_none=True)
-            with rounds:
-                TRAINING[arguments.work](model, x, y, t, t.numel())
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-        wait()
-        print(time.perf_counter() - begin, flush=True)
+    if arguments.work == "infer":
+        serve(arguments, infer=lambda: infer(model, x, y, t, t.numel()))
+    elif arguments.work == "generate":
+        serve(arguments, infer=lambda: generate(model, *shape))
+    else:
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01)
+        serve(arguments, train=lambda: TRAINING[arguments.work](model, x, y, t, t.numel()), optimizer=optimizer)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,10 @@ class Step:
     wanted: float = None
     device: str = "cpu"  # or "cuda"
     precision: str = "f32"
+    settings: tuple = ()  # changes of the configuration, each SECTION.KEY=VALUE
+
+    def changes(self):
+        return [word for setting in self.settings for word in ("--set", setting)]
 
     def shape(self):
         return ["--batch", self.batch, "--segments", self.segments, "--threads", self.threads]
@@ -37,6 +41,13 @@ class Step:
     def place(self):
         """For the peers; nothing for rows of CPUs."""
         return [] if self.device == "cpu" else ["--device", self.device, "--precision", self.precision]
+
+
+# Of models whose size matters to which kernels take the time.
+WIDE_XL = tuple(f"model.{key}" for key in ("d_model=256", "d_ff=1024", "layers=4", "segment=128")) + ("memory.length=128",)
+SIZES = [("lstm", f"d{width}", batch, (f"model.d_model={width}",)) for width, batch in ((128, 32), (256, 8), (256, 16), (512, 8), (512, 16))]
+SIZES += [("transformer-xl", f"m{length}", batch, (f"memory.length={length}",)) for length, batch in ((56, 8), (56, 16), (224, 8), (784, 8))]
+SIZES += [("transformer-xl", "d256", 8, WIDE_XL)]
 
 
 def step_rows():
@@ -49,6 +60,9 @@ def step_rows():
         for threads in (1, 2):
             name = f"{model}-{work}-b{batch}-t{threads}"
             yield Step(name, model, work, batch, segments, threads, wanted.get(name))
+    for model, size, batch, settings in SIZES:
+        for threads in (1, 2):
+            yield Step(f"{model}-{size}-bptt-b{batch}-t{threads}", model, "bptt", batch, 8, threads, 1.3, settings=settings)
     for model, work, batch in [("mnist", "mrbp", 8), ("mnist", "mrbp", 256), ("mnist", "bptt", 256), ("mnist", "infer", 256), ("wikitext", "mrbp", 8)]:
         for precision in ("f32", "tf32", "bf16"):
             yield Step(f"{model}-{work}-b{batch}-cuda-{precision}", model, work, batch, 8, 1, None, "cuda", precision)
