@@ -87,9 +87,9 @@ AttentionEmitter::AttentionEmitter(Emit &e, kernel::AttentionOp op,
 int64_t AttentionEmitter::emit(Value workgroup) {
   packed = e.scratch({shape.width * panels.pitch()});
   sums = e.scratch({shape.width * panels.pitch()});
-  scores = e.scratch({blocks.rows() * panels.pitch()});
+  scores = e.scratch({blocks.paddedRows(e.lanes) * panels.pitch()});
   if (relativeKey)
-    relative.emplace(e, shape, panels, blocks);
+    relative.emplace(e, shape, panels, blocks, /*gradient=*/false);
 
   // Rows are normalised by the workgroup that has all of their heads.
   if (op.getNormalize()) {

@@ -112,10 +112,10 @@ int64_t GradientEmitter::emit(Value workgroup) {
   if (op.getSelfKey()) {
     selfScratch = panelScratch();
   }
-  scores = e.scratch({blocks.rows() * panels.pitch()});
+  scores = e.scratch({blocks.paddedRows(e.lanes) * panels.pitch()});
   probabilities = e.scratch({blocks.rows() * panels.pitch()});
   if (op.getRelativeKey())
-    relative.emplace(e, shape, panels, blocks);
+    relative.emplace(e, shape, panels, blocks, /*gradient=*/true);
 
   clear(keyGradient);
   clear(valueGradient);
@@ -160,7 +160,8 @@ void GradientEmitter::emitPanel(const QueryPanel &panel) {
                  });
   storeTransposed(e, shape, panel, querySums, queryGradient);
   if (relative)
-    relative->finishGradient(relativeQueryGradient);
+    relative->finishGradient(blocks.tiles.firstRow(e, blocks.end(e, panel, op.getCausal())),
+                             relativeQueryGradient, relativeKeyGradient);
 }
 
 // The self column is one more key that each query has for itself: all of it is lane-wise.

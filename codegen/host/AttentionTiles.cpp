@@ -14,6 +14,8 @@ namespace {
 
 // Keys of a block: its scores then lie in the first-level cache.
 constexpr int64_t keysOfBlock = 128;
+// Columns of a row of keys that are fetched ahead: more would fill the cache.
+constexpr int64_t mostPrefetched = 64;
 // Of a head. The gradient keeps five panels of so many rows in scratch.
 constexpr int64_t maxWidth = 2048;
 
@@ -151,15 +153,18 @@ KeyBlocks::KeyBlocks(const HostTarget &target, int64_t keys, int64_t vectors)
     : keys(keys), tiles(RowTiles::even(keys, tileRows(target, vectors))),
       tilesPerBlock(std::clamp<int64_t>(keysOfBlock / tiles.size, 1, tiles.count)) {}
 
+Value KeyBlocks::end(Emit &e, const QueryPanel &panel, bool causal) const {
+  if (!causal)
+    return e.index(tiles.count);
+  // The first key of tile t is at least t · size.
+  Value last = e.addIndex(panel.query(e, e.index(panel.pitch() - 1)), keys - panel.length);
+  return e.minIndex(e.addIndex(e.divIndex(last, tiles.size), 1), tiles.count);
+}
+
 Emit::Carried
 KeyBlocks::forEach(Emit &e, const QueryPanel &panel, bool causal, ValueRange init,
                    function_ref<Emit::Carried(Value, Value, Value, Value, ValueRange)> body) const {
-  Value end = e.index(tiles.count);
-  if (causal) {
-    // The first key of tile t is at least t · size.
-    Value last = e.addIndex(panel.query(e, e.index(panel.pitch() - 1)), keys - panel.length);
-    end = e.minIndex(e.addIndex(e.divIndex(last, tiles.size), 1), tiles.count);
-  }
+  Value end = this->end(e, panel, causal);
   auto block = [&](Value begin, ValueRange carried) {
     Value next = e.addIndex(begin, tilesPerBlock);
     if (count() == 1)
@@ -211,12 +216,21 @@ PanelVectors choosePanels(const HostTarget &target, const AttentionShape &shape,
   return best;
 }
 
+// The lines of rows that lie apart, which no CPU fetches by itself in time.
+static void prefetchRows(Emit &e, const Matrix &matrix, Value first, int64_t rows, int64_t width) {
+  constexpr int64_t line = 16;
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t column = 0; column < width; column += line)
+      e.prefetch(matrix.buffer, matrix.from(e, e.addIndex(first, i), e.index(column)).offset);
+}
+
 void emitScores(Emit &e, const AttentionShape &shape, const QueryPanel &panel,
                 const KeyBlocks &blocks, Value firstTile, Value lastTile, Value firstKey,
                 const Matrix &keys, Value transposed, Value scores) {
   Matrix queries{transposed, e.index(0), panel.pitch(), 1};
   int64_t vectors = panel.vectors();
   blocks.tiles.forEach(e, firstTile, lastTile, [&](Value, Value key, int64_t rows) {
+    prefetchRows(e, keys, e.addIndex(key, rows), rows, std::min(shape.width, mostPrefetched));
     SmallVector<Value> sums = emitTile(e, rows, panel.lanes, keys.from(e, key, e.index(0)), queries,
                                        e.index(shape.width), panel.lanes.columns);
     Value to = distance(e, firstKey, key);

@@ -88,8 +88,11 @@ struct KeyBlocks {
 
   int64_t count() const { return (tiles.count + tilesPerBlock - 1) / tilesPerBlock; }
   int64_t rows() const { return tiles.mostRows(tilesPerBlock); }
+  int64_t paddedRows(int64_t lanes) const { return (rows() + lanes - 1) / lanes * lanes; }
+  /// The tile after the last; with `causal` after the last that some query of the panel sees.
+  mlir::Value end(Emit &e, const QueryPanel &panel, bool causal) const;
   /// `body(first tile, last tile, first key, keys)` for each block, in ascending order, carrying
-  /// values. With `causal` only tiles that some query of the panel sees.
+  /// values; up to `end`.
   Emit::Carried forEach(Emit &e, const QueryPanel &panel, bool causal, mlir::ValueRange init,
                         llvm::function_ref<Emit::Carried(mlir::Value, mlir::Value, mlir::Value,
                                                          mlir::Value, mlir::ValueRange)>

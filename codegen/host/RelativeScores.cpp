@@ -1,4 +1,5 @@
-// Scores by distance: products with rows of a table, moved lane by lane to the keys.
+// Scores by distance: products with rows of a table by query, transposed where queries are in
+// lanes.
 
 #include "codegen/host/RelativeScores.h"
 
@@ -8,140 +9,201 @@ using namespace mlir;
 
 namespace memformer::host {
 
+namespace {
+
+Value larger(Emit &e, Value x, Value y) { return arith::MaxSIOp::create(e.b, e.loc, x, y); }
+
+} // namespace
+
 RelativeScores::RelativeScores(Emit &e, const AttentionShape &shape, const QueryPanels &panels,
-                               const KeyBlocks &blocks)
-    : e(e), shape(shape), panels(panels),
-      tile(std::min(tileRows(e.target, panels.vectors()), shape.keys)),
-      bits(int64_t(llvm::Log2_64_Ceil(uint64_t(panels.pitch())))),
-      front(std::max(tile, int64_t(1) << bits)) {
-  packed = e.scratch({shape.width * panels.pitch()});
-  sums = e.scratch({shape.width * panels.pitch()});
-  // The last tile of rows may reach beyond them.
-  int64_t most = front + blocks.rows() + (int64_t(1) << bits) + tile;
-  distances = e.scratch({most * panels.pitch()});
+                               const KeyBlocks &blocks, bool gradient)
+    : e(e), shape(shape), panels(panels), blocks(blocks), strip{e.lanes, 2 * e.lanes},
+      tiles(RowTiles::even(panels.pitch(), tileRows(e.target, strip.vectors()))),
+      front(int64_t(llvm::alignTo(uint64_t(panels.pitch()), uint64_t(strip.columns)))),
+      // Whole strips, and a vector that reaches beyond them.
+      pitch(front + int64_t(llvm::alignTo(uint64_t(blocks.rows()), uint64_t(strip.columns))) +
+            e.lanes) {
+  relativeQuery = e.scratch({panels.pitch() * shape.width});
+  products = e.scratch({panels.pitch() * pitch});
+  packed = e.scratch({shape.width * strip.columns});
+  if (!gradient)
+    return;
+  sums = e.scratch({panels.pitch() * shape.width});
+  gradients = e.scratch({panels.pitch() * pitch});
 }
 
-void RelativeScores::begin(const QueryPanel &ofPanel, const Matrix &rows, const Matrix &keys,
+void RelativeScores::begin(const QueryPanel &ofPanel, const Matrix &queries, const Matrix &keys,
                            float factor) {
   panel = ofPanel;
-  relativeQuery = rows;
   relativeKey = keys;
-  loadTransposed(e, shape, panel, rows, packed, factor);
-  moves.clear();
-  Value last = e.broadcast(e.toInt(e.addIndex(e.addIndex(panel.first, panel.count(e)), -1)));
-  for (int64_t v = 0; v < panel.vectors(); ++v)
-    moves.push_back(e.sub(last, panel.queries(e, v)));
+  Matrix rows = ofWidth(relativeQuery);
+  e.loop(e.index(0), e.index(panel.pitch()), 1, [&](Value lane) {
+    e.columns(shape.width, [&](Value column, int64_t active) {
+      Value p = queries.load(e, panel.query(e, lane), column, active);
+      rows.store(e, factor == 1 ? p : e.mul(p, e.splat(factor)), lane, column, active);
+    });
+  });
 }
 
-RelativeScores::Rows RelativeScores::rowsOf(Value firstKey, Value keys) {
-  // That of the panel's last query: j + Lq − 1 − i.
-  Value count = panel.count(e);
-  Value first = distance(e, e.addIndex(panel.first, count), e.addIndex(firstKey, shape.queries));
-  // Keys that no query of the panel sees have no row.
-  Value needed = e.addIndex(e.addIndex(keys, count), -1);
-  Value there = distance(e, first, e.index(shape.keys));
-  return {first, arith::MinSIOp::create(e.b, e.loc, needed, there)};
+Value RelativeScores::firstRow(Value firstKey) {
+  return distance(e, e.addIndex(panel.first, front), e.addIndex(firstKey, shape.queries - 1));
 }
 
-Value RelativeScores::hasBit(int64_t v, int64_t bit) {
-  Value masked = arith::AndIOp::create(e.b, e.loc, moves[v], e.splatInt(int32_t(1) << bit));
-  return e.compareInt(arith::CmpIPredicate::ne, masked, e.splatInt(0));
+// `body(first key, first query, places)`, the places being those of vectors of keys, by query.
+void RelativeScores::forEachSquare(Value keys,
+                                   function_ref<void(Value, Value, ArrayRef<Value>)> body) {
+  Value last = e.addIndex(panel.count(e), -1);
+  e.loop(e.index(0), keys, e.lanes, [&](Value key) {
+    // A transposition is long code: the vectors of the panel are a loop.
+    e.loop(e.index(0), e.index(panel.pitch()), e.lanes, [&](Value lane) {
+      SmallVector<Value> places;
+      for (int64_t i = 0; i < e.lanes; ++i) {
+        Value query = e.addIndex(lane, i);
+        if (panel.length % panel.pitch())
+          query = arith::MinSIOp::create(e.b, e.loc, query, last);
+        places.push_back(e.addIndex(e.addIndex(e.mulIndex(query, pitch - 1), key), front));
+      }
+      body(key, lane, places);
+    });
+  });
+}
+
+// Columns [0, front) ← those from `keys` on: what the next block finds in front of its own.
+void RelativeScores::advance(Value keys, Value scratch) {
+  Matrix rows = ofColumns(scratch);
+  e.loop(e.index(0), panel.count(e), 1, [&](Value query) {
+    e.loop(e.index(0), e.index(front), e.lanes, [&](Value column) {
+      Value moved = rows.load(e, query, e.addIndex(keys, column), e.lanes);
+      rows.store(e, moved, query, column, e.lanes);
+    });
+  });
 }
 
 void RelativeScores::add(Value firstKey, Value keys, Value scores) {
-  Rows rows = rowsOf(firstKey, keys);
-  Matrix queries{packed, e.index(0), panel.pitch(), 1};
-  int64_t vectors = panel.vectors();
-  // The last tile may begin earlier, and compute rows again, rather than be a smaller one.
-  e.loop(e.index(0), rows.count, tile, [&](Value row) {
-    Value from = e.minIndex(e.addIndex(rows.first, row), shape.keys - tile);
-    SmallVector<Value> products =
-        emitTile(e, tile, panel.lanes, relativeKey.from(e, from, e.index(0)), queries,
-                 e.index(shape.width), panel.lanes.columns);
-    // Rows in front of the first are as good as any.
-    Value to = place(distance(e, rows.first, from));
-    for (int64_t i = 0; i < tile; ++i)
-      for (int64_t v = 0; v < vectors; ++v)
-        panel.store(e, products[i * vectors + v], distances, e.addIndex(to, i), v);
-  });
-  // Entry (t, lane) ← entry (t + move of the lane, lane), where moves are below 2^bits.
-  for (int64_t bit = bits - 1; bit >= 0; --bit) {
-    int64_t step = int64_t(1) << bit;
-    e.loop(e.index(0), e.addIndex(keys, step - 1), 1, [&](Value t) {
-      for (int64_t v = 0; v < vectors; ++v) {
-        Value here = panel.load(e, distances, place(t), v);
-        Value there = panel.load(e, distances, place(e.addIndex(t, step)), v);
-        Value moved = e.select(hasBit(v, bit), there, here);
-        if (bit > 0)
-          panel.store(e, moved, distances, place(t), v);
-        else
-          panel.store(e, e.add(panel.load(e, scores, t, v), moved), scores, t, v);
-      }
-    });
+  Value zero = e.index(0), row = firstRow(firstKey), begin = zero;
+  if (blocks.count() > 1) {
+    Value isFirst = arith::CmpIOp::create(e.b, e.loc, arith::CmpIPredicate::eq, firstKey, zero);
+    begin = arith::SelectOp::create(e.b, e.loc, isFirst, zero, e.index(front));
   }
+  Matrix queries = ofWidth(relativeQuery), to = ofColumns(products);
+  Matrix rows{packed, zero, strip.columns, 1};
+  e.loop(begin, e.addIndex(keys, front), strip.columns, [&](Value first) {
+    e.loop(zero, e.index(strip.columns), e.lanes, [&](Value number) {
+      Value wanted = e.addIndex(e.addIndex(row, first), number);
+      e.columns(shape.width, [&](Value column, int64_t active) {
+        SmallVector<Value> square;
+        for (int64_t i = 0; i < e.lanes; ++i) {
+          // Where there is no row any one will do: no query sees a key of it.
+          Value there = e.minIndex(larger(e, e.addIndex(wanted, i), zero), shape.keys - 1);
+          square.push_back(relativeKey.load(e, there, column, active));
+        }
+        e.transpose(square);
+        for (int64_t c = 0; c < active; ++c)
+          rows.store(e, square[c], e.addIndex(column, c), number, e.lanes);
+      });
+    });
+    tiles.forEach(e, zero, e.index(tiles.count), [&](Value, Value query, int64_t count) {
+      SmallVector<Value> tile = emitTile(e, count, strip, queries.from(e, query, zero), rows,
+                                         e.index(shape.width), strip.columns);
+      for (int64_t i = 0; i < count; ++i)
+        for (int64_t v = 0; v < strip.vectors(); ++v)
+          to.store(e, tile[i * strip.vectors() + v], e.addIndex(query, i),
+                   e.addIndex(first, v * e.lanes), e.lanes);
+    });
+  });
+  forEachSquare(keys, [&](Value key, Value lane, ArrayRef<Value> places) {
+    SmallVector<Value> square;
+    for (Value place : places)
+      square.push_back(e.load(products, place));
+    e.transpose(square);
+    for (int64_t i = 0; i < e.lanes; ++i) {
+      Value at = e.addIndex(e.mulIndex(e.addIndex(key, i), panel.pitch()), lane);
+      e.store(e.add(e.load(scores, at), square[i]), scores, at);
+    }
+  });
+  if (blocks.count() > 1)
+    advance(keys, products);
+}
+
+// Zeros in columns [begin, end) of all queries, and perhaps in some after them.
+void RelativeScores::clear(Value scratch, Value begin, Value end) {
+  Matrix rows = ofColumns(scratch);
+  e.loop(e.index(0), panel.count(e), 1, [&](Value query) {
+    e.loop(begin, end, e.lanes,
+           [&](Value column) { rows.store(e, e.splat(0), query, column, e.lanes); });
+  });
 }
 
 void RelativeScores::beginGradient() {
-  e.loop(e.index(0), e.index(shape.width), 1, [&](Value c) {
-    for (int64_t v = 0; v < panel.vectors(); ++v)
-      panel.store(e, e.splat(0), sums, c, v);
+  clear(gradients, e.index(0), e.index(front));
+  e.loop(e.index(0), e.index(panel.pitch()), 1, [&](Value lane) {
+    e.columns(shape.width, [&](Value column, int64_t active) {
+      ofWidth(sums).store(e, e.splat(0), lane, column, active);
+    });
   });
 }
 
 void RelativeScores::addGradient(Value firstKey, Value keys, Value scoreGradients,
                                  const Matrix &keyGradient) {
-  Rows rows = rowsOf(firstKey, keys);
-  int64_t vectors = panel.vectors(), most = (int64_t(1) << bits) - 1;
-  auto fill = [&](Value first, Value last, llvm::function_ref<Value(Value, int64_t)> entry) {
-    e.loop(first, last, 1, [&](Value t) {
-      for (int64_t v = 0; v < vectors; ++v)
-        panel.store(e, entry(t, v), distances, t, v);
-    });
-  };
-  auto none = [&](Value, int64_t) { return e.splat(0); };
-  Value begin = e.index(front), end = place(keys);
-  fill(e.index(front - most), begin, none);
-  fill(begin, end,
-       [&](Value t, int64_t v) { return panel.load(e, scoreGradients, distance(e, begin, t), v); });
-  fill(end, e.addIndex(end, most), none);
-  // Back: entry (t, lane) ← entry (t − move of the lane, lane), from the last row on.
-  Value last = e.addIndex(e.addIndex(end, most), -1);
-  for (int64_t bit = 0; bit < bits; ++bit) {
-    int64_t step = int64_t(1) << bit;
-    e.loop(e.index(0), e.addIndex(keys, most), 1, [&](Value number) {
-      Value t = distance(e, number, last);
-      for (int64_t v = 0; v < vectors; ++v) {
-        Value here = panel.load(e, distances, t, v);
-        Value there = panel.load(e, distances, e.addIndex(t, -step), v);
-        panel.store(e, e.select(hasBit(v, bit), there, here), distances, t, v);
-      }
-    });
-  }
+  // The last query's keys reach to column front + keys, those of others end before.
+  clear(gradients, larger(e, keys, e.index(front)), e.addIndex(keys, front));
+  Value whole = e.mulIndex(e.divIndex(e.addIndex(keys, e.lanes - 1), e.lanes), e.lanes);
+  e.loop(keys, whole, 1, [&](Value key) {
+    for (int64_t v = 0; v < panel.vectors(); ++v)
+      panel.store(e, e.splat(0), scoreGradients, key, v);
+  });
+  forEachSquare(keys, [&](Value key, Value lane, ArrayRef<Value> places) {
+    SmallVector<Value> square;
+    for (int64_t i = 0; i < e.lanes; ++i)
+      square.push_back(
+          e.load(scoreGradients, e.addIndex(e.mulIndex(e.addIndex(key, i), panel.pitch()), lane)));
+    e.transpose(square);
+    for (auto [entries, place] : llvm::zip_equal(square, places))
+      e.store(entries, gradients, place);
+  });
+  // To the columns that are left behind no other key adds.
+  addColumns(firstRow(firstKey), keys, keyGradient);
+  advance(keys, gradients);
+}
 
-  // dp[c, i] += Σ over the rows of r of r[e, c] · dS[e, i], queries in lanes.
-  Matrix weights{distances, e.mulIndex(begin, panel.pitch()), panel.pitch(), 1};
-  Matrix own = relativeKey.from(e, rows.first, e.index(0));
-  Matrix transposed{own.buffer, own.offset, own.columnStride, own.rowStride};
-  emitAddToPanel(e, shape, panel, transposed, weights, rows.count, sums);
-
-  // dr[e, c] += Σ over the panel's queries of dS[e, i] · p[i, c], columns in lanes.
-  Matrix b = relativeQuery.from(e, panel.first, e.index(0));
-  Matrix target = keyGradient.from(e, rows.first, e.index(0));
-  Value whole = e.mulIndex(e.divIndex(rows.count, tile), tile);
-  forEachStrip(e, shape, panel.pitch(), [&](Value column, const Strip &strip) {
-    auto add = [&](Value row, int64_t count) {
-      Matrix a{distances, e.mulIndex(place(row), panel.pitch()), panel.pitch(), 1};
-      emitAddTile(e, count, strip, a, b.from(e, e.index(0), column), panel.count(e), target, row,
-                  column);
-    };
-    e.loop(e.index(0), whole, tile, [&](Value row) { add(row, tile); });
-    if (tile > 1)
-      e.loop(whole, rows.count, 1, [&](Value row) { add(row, 1); });
+void RelativeScores::addColumns(Value row, Value columns, const Matrix &keyGradient) {
+  Value zero = e.index(0), begin = larger(e, distance(e, row, zero), zero);
+  Value end = arith::MinSIOp::create(e.b, e.loc, columns, distance(e, row, e.index(shape.keys)));
+  Value count = larger(e, distance(e, begin, end), zero);
+  row = e.addIndex(row, begin);
+  Matrix columnsOfGradient = ofColumns(gradients).from(e, zero, begin);
+  Matrix relative = relativeKey.from(e, row, zero), target = keyGradient.from(e, row, zero);
+  forEachStrip(e, shape, strip.columns, [&](Value column, const Strip &strip) {
+    // dp[i, c] += Σ over columns of dS[i, column] · r[column, c].
+    tiles.forEach(e, zero, e.index(tiles.count), [&](Value, Value query, int64_t queries) {
+      emitAddTile(e, queries, strip, columnsOfGradient.from(e, query, zero),
+                  relative.from(e, zero, column), count, ofWidth(sums), query, column);
+    });
+    // dr[column, c] += Σ over queries of dS[i, column] · p[i, c].
+    Matrix transposed{columnsOfGradient.buffer, columnsOfGradient.offset, 1, pitch};
+    Matrix queries = ofWidth(relativeQuery).from(e, zero, column);
+    Value done = zero;
+    for (int64_t rows : {tileRows(e.target, strip.vectors()), int64_t(4), int64_t(1)}) {
+      Value tilesEnd =
+          e.addIndex(done, e.mulIndex(e.divIndex(distance(e, done, count), rows), rows));
+      e.loop(done, tilesEnd, rows, [&](Value first) {
+        emitAddTile(e, rows, strip, transposed.from(e, first, zero), queries, panel.count(e),
+                    target, first, column);
+      });
+      done = tilesEnd;
+    }
   });
 }
 
-void RelativeScores::finishGradient(const Matrix &queryGradient) {
-  storeTransposed(e, shape, panel, sums, queryGradient);
+void RelativeScores::finishGradient(Value end, const Matrix &queryGradient,
+                                    const Matrix &keyGradient) {
+  addColumns(firstRow(end), e.index(front), keyGradient);
+  e.loop(e.index(0), panel.count(e), 1, [&](Value lane) {
+    e.columns(shape.width, [&](Value column, int64_t active) {
+      Value sum = ofWidth(sums).load(e, lane, column, active);
+      queryGradient.store(e, sum, e.addIndex(panel.first, lane), column, active);
+    });
+  });
 }
 
 } // namespace memformer::host

@@ -7,51 +7,59 @@
 
 namespace memformer::host {
 
-/// Products of relative queries p and the rows of relative keys r, for a panel of queries and a
-/// block of keys. Query i and key j belong to row j + Lq − 1 − i of r, so that what a block needs
-/// are as many rows as it has keys, and one more for each further query of the panel. They are
-/// computed as if they were keys, and then every lane is moved by its query's distance from the
-/// panel's last: by powers of two, each for the lanes whose number has that bit.
+/// Products of relative queries p and the rows of relative keys r, for a panel of queries and
+/// blocks of keys. Query i and key j belong to row j + Lq − 1 − i of r: each query needs as many
+/// rows as there are keys, beginning one earlier than those of the query before it. Products lie by
+/// query, [queries of the panel, columns], so that keys with queries in lanes are transposed
+/// squares whose rows begin one column earlier each. Column `front` + j − l of the panel's query l
+/// belongs to key j of the block; what is in front of column `front` comes from the block before,
+/// so that no product is computed twice.
 class RelativeScores {
 public:
   /// Scratch for panels and blocks of these sizes. Build it outside of loops.
   RelativeScores(Emit &e, const AttentionShape &shape, const QueryPanels &panels,
-                 const KeyBlocks &blocks);
+                 const KeyBlocks &blocks, bool gradient);
 
-  /// For the panel, `rows` being the head of p and `keys` that of r: call outside of loops over
-  /// keys. `factor` multiplies p.
-  void begin(const QueryPanel &panel, const Matrix &rows, const Matrix &keys, float factor = 1);
-  /// scores [keys, pitch] += p · r.
+  /// For the panel, `queries` being the head of p and `keys` that of r: call outside of loops over
+  /// keys. `factor` multiplies p. The blocks of keys follow in ascending order, from key 0 on.
+  void begin(const QueryPanel &panel, const Matrix &queries, const Matrix &keys, float factor = 1);
+  /// scores [keys, pitch] += p · r. Rows up to a multiple of the lanes are written.
   void add(mlir::Value firstKey, mlir::Value keys, mlir::Value scores);
 
-  /// The scores' gradients [keys, pitch] of a block, and with them dp += dS · r, which `finish`
-  /// stores, and `keyGradient` [rows of r, width] += dSᵀ · p.
+  /// Begins sums, to which the scores' gradients [keys, pitch] of blocks are added: dp += dS · r,
+  /// which is stored at the end, and `keyGradient` [rows of r, width] += dSᵀ · p. Rows of `dS` up
+  /// to a multiple of the lanes are written. `end`: the key after the last block's.
   void beginGradient();
   void addGradient(mlir::Value firstKey, mlir::Value keys, mlir::Value scoreGradients,
                    const Matrix &keyGradient);
-  void finishGradient(const Matrix &queryGradient);
+  void finishGradient(mlir::Value end, const Matrix &queryGradient, const Matrix &keyGradient);
 
 private:
-  /// The first row of r that a block needs, and how many.
-  struct Rows {
-    mlir::Value first, count;
-  };
-  Rows rowsOf(mlir::Value firstKey, mlir::Value keys);
-  /// Rows of `distances`; those in front of it, too, may be read and written.
-  mlir::Value place(mlir::Value row) { return e.addIndex(row, front); }
-  mlir::Value hasBit(int64_t v, int64_t bit);
+  /// A scratch of rows by query: of p and dp, and of products and gradients.
+  Matrix ofWidth(mlir::Value scratch) { return {scratch, e.index(0), shape.width, 1}; }
+  Matrix ofColumns(mlir::Value scratch) { return {scratch, e.index(0), pitch, 1}; }
+  /// The row of r, or of none, that column 0 belongs to in a block that begins with this key.
+  mlir::Value firstRow(mlir::Value firstKey);
+  void forEachSquare(
+      mlir::Value keys,
+      llvm::function_ref<void(mlir::Value, mlir::Value, llvm::ArrayRef<mlir::Value>)> body);
+  void clear(mlir::Value scratch, mlir::Value begin, mlir::Value end);
+  void advance(mlir::Value keys, mlir::Value scratch);
+  void addColumns(mlir::Value row, mlir::Value columns, const Matrix &keyGradient);
 
   Emit &e;
   const AttentionShape &shape;
   QueryPanels panels;
-  /// Rows of a tile; 2^bits is at least the pitch, and `front` at least both.
-  int64_t tile, bits, front;
+  const KeyBlocks &blocks;
+  /// Of products: columns and rows.
+  Strip strip;
+  RowTiles tiles;
+  int64_t front, pitch;
   QueryPanel panel;
-  Matrix relativeQuery, relativeKey;
-  /// p transposed [width, pitch], the sums of dp, and scores by row of r [front + rows, pitch].
-  mlir::Value packed, sums, distances;
-  /// Of each vector: by how many rows its lanes are moved, i32.
-  llvm::SmallVector<mlir::Value> moves;
+  Matrix relativeKey;
+  /// p and the sums of dp [queries, width]; products and gradients [queries, pitch], gradients of
+  /// columns that no key has reached being zero; rows of r for a strip, transposed.
+  mlir::Value relativeQuery, sums, products, gradients, packed;
 };
 
 } // namespace memformer::host

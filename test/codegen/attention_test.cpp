@@ -376,6 +376,20 @@ TEST_P(CausalAttention, KeysBeforeTheFirstQuery) {
   }
 }
 
+// On CPUs blocks have up to 128 keys: memories that end in a second or a third of them, panels that
+// are full and not, heads in whole vectors and past them.
+TEST(RelativeAttention, SeveralBlocksOfKeysOnTheHost) {
+  Form form{.name = "relative", .causal = true, .relative = true};
+  for (const Size &size :
+       {Size{1, 131, 131, 1, 39}, Size{2, 56, 200, 2, 39}, Size{1, 57, 257, 1, 32},
+        Size{1, 130, 300, 1, 33}, Size{1, 7, 400, 1, 8}}) {
+    Inputs in = inputsOf(size);
+    Reference reference(form, size, in);
+    check(forwardCase(form, size, in, reference), testedCPUs());
+    check(gradientCase(form, size, in, reference), testedCPUs());
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Forms, CausalAttention,
     ::testing::Values(
