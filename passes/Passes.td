@@ -27,6 +27,24 @@ def ExpandPass : Pass<"memformer-expand", "::mlir::ModuleOp"> {
   let statistics = [Statistic<"expanded", "expanded", "Ops that were replaced">];
 }
 
+def MultiplyTablesPass : Pass<"memformer-multiply-tables", "::mlir::ModuleOp"> {
+  let summary = "multiply a table of embeddings rather than the rows that tokens look up in it";
+  let description = [{
+    A linear layer of embedded tokens is a look-up in the table that the layer makes of the embedding: that table depends on parameters alone and is computed once, and of its gradient, sums of rows by token, the products have as many
+    rows as there are tokens to choose from. Where a segment has fewer positions than the table has rows the layer stays as it is.
+
+    ```mlir
+    %x = memformer.embedding %tokens, %table : (tensor<8x56xi32>, tensor<256x16xf32>) -> tensor<8x56x16xf32>
+    %y = memformer.linear %x, %w, %b : (tensor<8x56x16xf32>, tensor<64x16xf32>, tensor<64xf32>) -> tensor<8x56x64xf32>
+    // becomes
+    %product = memformer.linear %table, %w, %b : (tensor<256x16xf32>, tensor<64x16xf32>, tensor<64xf32>) -> tensor<256x64xf32>
+    %y = memformer.embedding %tokens, %product : (tensor<8x56xi32>, tensor<256x64xf32>) -> tensor<8x56x64xf32>
+    ```
+  }];
+  let dependentDialects = ["::memformer::MemformerDialect"];
+  let statistics = [Statistic<"multiplied", "multiplied", "Linear layers that became look-ups">];
+}
+
 def DifferentiatePass : Pass<"memformer-differentiate", "::mlir::ModuleOp"> {
   let summary = "derive the reverse traversal of one segment";
   let description = [{

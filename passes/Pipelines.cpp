@@ -13,6 +13,7 @@ void memformer::buildSchedulePipeline(OpPassManager &manager, const ScheduleOpti
   // Equal loads and projections become one before the gradient is taken, and so have one gradient.
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
+  manager.addPass(createMultiplyTablesPass());
   manager.addPass(createDifferentiatePass());
   if (options.generation)
     manager.addPass(createStreamPass());
