@@ -85,10 +85,12 @@ void readCaches(TableReader &reader, const ModelSettings &model, MemorySettings 
   memory.compression = compressions[compression];
   if (memory.compressionRate > 0 && model.segment % memory.compressionRate != 0)
     reader.fail("compression_rate",
-                fmt::format("expected compression_rate to divide segment = {}, but {} {}",
-                            model.segment,
-                            reader.has("compression_rate") ? "got" : "it is not set, and then",
-                            memory.compressionRate));
+                reader.has("compression_rate")
+                    ? fmt::format("expected compression_rate to divide segment = {}, but got {}",
+                                  model.segment, memory.compressionRate)
+                    : fmt::format("expected compression_rate to divide segment = {}, but it is not "
+                                  "set, and {} by default",
+                                  model.segment, memory.compressionRate));
 }
 
 void readMemory(TableReader &reader, const ModelSettings &model, MemorySettings &memory) {

@@ -170,6 +170,18 @@ TEST(Configuration, WrongTypesAndRanges) {
             "m.toml:9: expected [data] with kind = \"text\" to set path");
 }
 
+TEST(Configuration, CompressionDividesTheSegment) {
+  const std::string model = "[model]\nkind = \"compressive-transformer\"\nvocab = 5\nd_model = 4\n"
+                            "heads = 2\nd_ff = 3\nlayers = 1\nsegment = 6\n";
+  EXPECT_EQ(messageOf(model), "m.toml: expected compression_rate to divide segment = 6, but it is "
+                              "not set, and 4 by default");
+  EXPECT_EQ(messageOf(model + "[memory]\nlength = 6\n"),
+            "m.toml:9: expected compression_rate to divide segment = 6, but it is not set, and 4 "
+            "by default");
+  EXPECT_EQ(messageOf(model + "[memory]\ncompression_rate = 5\n"),
+            "m.toml:10: expected compression_rate to divide segment = 6, but got 5");
+}
+
 TEST(Configuration, MissingKeysAndBrokenText) {
   EXPECT_EQ(messageOf("[model]\nvocab = 3\nd_model = 4\nheads = 2\nd_ff = 4\nencoder_layers = 1\n"
                       "decoder_layers = 1\n"),
