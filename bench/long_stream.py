@@ -4,7 +4,7 @@
     bench/long_stream.py --tools build/bin                      # 1,000,000 tokens of each model, evaluated and generated
     bench/long_stream.py --tools build/bin --tokens 200000 lstm  # a shorter one of one model
 
-Memory is the peak of the resident set in a tenth of the stream (the kernel's own mark, set back at each tenth, where it lets us; else samples). Exit status 1 where the
+Memory is the peak of the resident set in a tenth of the stream (the kernel's own mark, set back at each tenth, where it lets us; else samples), time that of its one thread on a processor. Exit status 1 where the
 last tenth's is more than 1 MB above the first's, or its time of a segment more than --slower times the first's."""
 import argparse, os, pathlib, random, re, statistics, subprocess, sys, tempfile, time
 
@@ -41,13 +41,21 @@ class Watch:
         self.peaks, self.times = [], []  # of each tenth: kB; (tokens, seconds) at its ends
         self.peak, self.last, self.marks = 0, None, True
 
-    def see(self, tokens, seconds=None):
-        """Called now and then with the number of tokens so far, and when that was where the process says so."""
+    def seconds(self):
+        """Of its one thread on a processor, whatever else the machine does; else those that have passed."""
+        try:
+            with open(f"/proc/{self.process.pid}/schedstat") as times:
+                return int(times.read().split()[0]) / 1e9
+        except (OSError, IndexError, ValueError):
+            return time.monotonic()
+
+    def see(self, tokens):
+        """Called now and then with the number of tokens so far."""
         with open(f"/proc/{self.process.pid}/status") as status:
             found = re.search(("VmHWM" if self.marks else "VmRSS") + r":\s+(\d+) kB", status.read())
         if not found:  # it has ended
             return
-        self.peak, self.last = max(self.peak, int(found.group(1))), (tokens, time.monotonic() if seconds is None else seconds)
+        self.peak, self.last = max(self.peak, int(found.group(1))), (tokens, self.seconds())
         if not self.times:  # what came before belongs to starting
             self.begin()
         elif tokens * 10 // self.tokens > self.times[-1][0] * 10 // self.tokens:
@@ -88,12 +96,12 @@ def evaluate(run, folder, tokens):
     while some := os.read(process.stderr.fileno(), 1024):
         *lines, rest = (rest + some).split(b"\n")
         for line in lines:
-            found = re.match(rb"(\d+) tokens in ([0-9.]+) s", line)
+            found = re.match(rb"(\d+) tokens in ", line)
             if not found:
                 problem = line.decode()
             elif int(found.group(1)) - seen >= tokens / 1000:
                 seen = int(found.group(1))
-                watch.see(seen, float(found.group(2)))
+                watch.see(seen)
     watch.finish()
     return watch, problem
 
