@@ -188,9 +188,10 @@ TEST_P(CudaTraceOfBF16, IsWithinItsPrecision) {
 INSTANTIATE_TEST_SUITE_P(Cases, CudaTraceOfBF16,
                          testing::Values("base", "projected-post-norm", "no-memory", "head-one",
                                          "many-slots", "tiny", "transformer-post-norm", "lstm",
-                                         "transformer-xl-replay", "transformer-xl-tiny",
-                                         "compressive-transformer", "compressive-transformer-mean",
-                                         "placements"),
+                                         "lstm-tied", "transformer-xl-replay",
+                                         "transformer-xl-tiny", "compressive-transformer",
+                                         "compressive-transformer-mean",
+                                         "compressive-transformer-replay", "placements"),
                          testName);
 
 TEST_F(Cuda, TrainsInBF16AsTheHostDoes) {
