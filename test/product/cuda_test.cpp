@@ -92,15 +92,7 @@ TEST_P(CudaTrace, IsWhatIsExpectedUnderEverySchedule) {
              std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Cases, CudaTrace,
-    testing::Values("base", "no-memory", "odd-shapes", "projected-post-norm", "head-one",
-                    "many-slots", "tiny", "transformer", "transformer-post-norm", "lstm",
-                    "lstm-tied", "transformer-xl", "transformer-xl-replay", "transformer-xl-tiny",
-                    "transformer-xl-long", "compressive-transformer",
-                    "compressive-transformer-replay", "compressive-transformer-max",
-                    "compressive-transformer-mean", "placements"),
-    testName);
+INSTANTIATE_TEST_SUITE_P(Cases, CudaTrace, testing::ValuesIn(allCases()), testName);
 
 class CudaTraceOfChains : public CudaTrace {};
 

@@ -84,15 +84,7 @@ TEST_P(Trace, IsWhatIsExpectedUnderEverySchedule) {
              std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Cases, Trace,
-    testing::Values("base", "no-memory", "odd-shapes", "projected-post-norm", "head-one",
-                    "many-slots", "tiny", "transformer", "transformer-post-norm", "lstm",
-                    "lstm-tied", "transformer-xl", "transformer-xl-replay", "transformer-xl-tiny",
-                    "transformer-xl-long", "compressive-transformer",
-                    "compressive-transformer-replay", "compressive-transformer-max",
-                    "compressive-transformer-mean", "placements", "placements-post-norm"),
-    testName);
+INSTANTIATE_TEST_SUITE_P(Cases, Trace, testing::ValuesIn(allCases()), testName);
 
 class TraceForAnotherCpu : public Trace {};
 
