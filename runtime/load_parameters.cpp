@@ -9,7 +9,15 @@ namespace memformer {
 
 namespace {
 
-/// "a, b, c and 4 more"
+std::string shapeText(const std::vector<int64_t> &shape) {
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); ++i)
+    text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
+  return text + "]";
+}
+
+} // namespace
+
 std::string listSome(const std::vector<std::string> &names) {
   constexpr size_t shown = 3;
   std::string text;
@@ -19,15 +27,6 @@ std::string listSome(const std::vector<std::string> &names) {
     text += fmt::format(" and {} more", names.size() - shown);
   return text;
 }
-
-std::string shapeText(const std::vector<int64_t> &shape) {
-  std::string text = "[";
-  for (size_t i = 0; i < shape.size(); ++i)
-    text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
-  return text + "]";
-}
-
-} // namespace
 
 Result<void> checkParameters(const SafetensorsFile &file,
                              std::span<const ParameterInfo> parameters) {

@@ -86,6 +86,8 @@ Result<void> writeSafetensors(const std::filesystem::path &path,
                               std::span<const SafetensorsTensor> tensors,
                               const std::map<std::string, std::string> &metadata = {});
 
+/// A few names, for an error: "'a', 'b', 'c' and 4 more".
+std::string listSome(const std::vector<std::string> &names);
 /// Whether the file holds these parameters and nothing else. Errors: missing and extra tensors (a
 /// few are listed), another shape.
 Result<void> checkParameters(const SafetensorsFile &file,

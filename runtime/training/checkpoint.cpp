@@ -180,12 +180,13 @@ Result<Progress> loadCheckpoint(Session &session, const std::filesystem::path &p
 
 Result<std::vector<std::vector<float>>> readParameters(const SafetensorsFile &file,
                                                        std::span<const ParameterInfo> parameters) {
-  if (!isCheckpoint(file))
+  const bool checkpoint = isCheckpoint(file);
+  if (!checkpoint)
     MEMFORMER_TRY(checkParameters(file, parameters));
   std::vector<std::vector<float>> values;
   for (const ParameterInfo &parameter : parameters) {
     auto &entries = values.emplace_back(size_t(parameter.elements()));
-    if (isCheckpoint(file))
+    if (checkpoint)
       MEMFORMER_TRY(readParameter(file, "", parameter, entries, true));
     else
       MEMFORMER_TRY(file.readFloats(*file.find(parameter.name), entries));

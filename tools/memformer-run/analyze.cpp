@@ -225,10 +225,9 @@ Result<int> run(const Options &options) {
   auto model = openModel(request);
   if (!model)
     return std::unexpected(model.error());
-  const std::string &weights = options.weights.empty() ? model->weights : options.weights;
-  if (weights.empty())
-    return error("{}: expected weights to analyse: give --weights FILE, or the folder of a run",
-                 options.request.path);
+  auto weights = weightsOf(*model, options.weights, options.request.path, "to analyse");
+  if (!weights)
+    return std::unexpected(weights.error());
   const Manifest &manifest = model->artifact->manifest();
   auto shape = dataShape(manifest);
   if (!shape)
@@ -243,7 +242,7 @@ Result<int> run(const Options &options) {
                              options.threads);
   if (!session)
     return std::unexpected(session.error());
-  MEMFORMER_TRY(loadWeights(**session, weights));
+  MEMFORMER_TRY(loadWeights(**session, *weights));
 
   Analysis analysis(memory->slots, memory->heads, shape->segment, memory->vectors,
                     options.settings);

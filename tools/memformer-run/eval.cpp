@@ -34,10 +34,9 @@ Result<int> run(const Options &options) {
   auto model = openModel(options.request);
   if (!model)
     return std::unexpected(model.error());
-  const std::string &weights = options.weights.empty() ? model->weights : options.weights;
-  if (weights.empty())
-    return error("{}: expected weights to evaluate: give --weights FILE, or the folder of a run",
-                 options.request.path);
+  auto weights = weightsOf(*model, options.weights, options.request.path, "to evaluate");
+  if (!weights)
+    return std::unexpected(weights.error());
   const Configuration &configuration = model->configuration;
   auto shape = dataShape(model->artifact->manifest());
   if (!shape)
@@ -53,7 +52,7 @@ Result<int> run(const Options &options) {
   auto session = openSession(*model, options.request, plan->horizon, options.threads);
   if (!session)
     return std::unexpected(session.error());
-  MEMFORMER_TRY(loadWeights(**session, weights));
+  MEMFORMER_TRY(loadWeights(**session, *weights));
 
   auto score =
       evaluateHeldOut(**session, configuration, *shape,

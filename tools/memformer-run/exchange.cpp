@@ -64,18 +64,6 @@ Result<Model> openParameters(const Options &options) {
   return model;
 }
 
-/// "'a', 'b', 'c' and 4 more"
-std::string listSome(const std::vector<std::string> &names) {
-  constexpr size_t shown = 3;
-  std::vector<std::string> some;
-  for (size_t i = 0; i < std::min(shown, names.size()); ++i)
-    some.push_back("'" + names[i] + "'");
-  std::string text = fmt::format("{}", fmt::join(some, ", "));
-  if (names.size() > shown)
-    text += fmt::format(" and {} more", names.size() - shown);
-  return text;
-}
-
 Result<int> printNames(const std::string &kind) {
   const auto rows = pytorchNames(kind);
   if (rows.empty())
@@ -163,15 +151,14 @@ Result<int> exportWeights(const Options &options) {
   auto model = openParameters(options);
   if (!model)
     return std::unexpected(model.error());
-  const std::string &weights = options.weights.empty() ? model->weights : options.weights;
-  if (weights.empty())
-    return error("{}: expected weights to export: give --weights FILE, or the folder of a run",
-                 options.request.path);
+  auto weights = weightsOf(*model, options.weights, options.request.path, "to export");
+  if (!weights)
+    return std::unexpected(weights.error());
   const auto &parameters = model->artifact->manifest().parameters;
   auto tensors = tensorsOf(*model, options);
   if (!tensors)
     return std::unexpected(tensors.error());
-  auto file = SafetensorsFile::open(weights);
+  auto file = SafetensorsFile::open(*weights);
   if (!file)
     return std::unexpected(file.error());
   auto values = readParameters(*file, parameters);

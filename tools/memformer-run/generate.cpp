@@ -155,15 +155,13 @@ Result<int> run(const Options &options) {
   auto model = openModel(request);
   if (!model)
     return std::unexpected(model.error());
-  const std::string &weights = options.weights.empty() ? model->weights : options.weights;
-  if (weights.empty())
-    return error("{}: expected weights to generate with: give --weights FILE, or the folder of a "
-                 "run",
-                 options.request.path);
+  auto weights = weightsOf(*model, options.weights, options.request.path, "to generate with");
+  if (!weights)
+    return std::unexpected(weights.error());
   auto session = openSession(*model, request, 1, options.threads);
   if (!session)
     return std::unexpected(session.error());
-  MEMFORMER_TRY(loadWeights(**session, weights));
+  MEMFORMER_TRY(loadWeights(**session, *weights));
   auto generator = Generator::create(**session, int32_t(model->configuration.data.bos));
   if (!generator)
     return withContext(generator, options.request.path);

@@ -171,4 +171,13 @@ Result<Model> openModel(const ModelRequest &request) {
   return model;
 }
 
+Result<std::string> weightsOf(const Model &model, const std::string &given, const std::string &path,
+                              std::string_view purpose) {
+  const std::string &weights = given.empty() ? model.weights : given;
+  if (weights.empty())
+    return error("{}: expected weights {}: give --weights FILE, or the folder of a run", path,
+                 purpose);
+  return weights;
+}
+
 } // namespace memformer

@@ -40,5 +40,9 @@ struct Model {
 /// Reads and, where needed, compiles. Errors are those of the files, the configuration and the
 /// compiler.
 Result<Model> openModel(const ModelRequest &request);
+/// The file that `given` names, else that of the run that was opened. Without either an error;
+/// `purpose` says in it what the weights are needed for: "to evaluate".
+Result<std::string> weightsOf(const Model &model, const std::string &given, const std::string &path,
+                              std::string_view purpose);
 
 } // namespace memformer
