@@ -1,5 +1,6 @@
 // The tools on an NVIDIA device, which is emulated: what is computed there, and what is said where
 // it cannot be.
+#include "test/product/cases.h"
 #include "test/product/cuda_fixture.h"
 #include "test/product/tensors.h"
 

@@ -75,13 +75,4 @@ std::string compareBits(const Tensors &one, const Tensors &other) {
   return "";
 }
 
-std::vector<std::string> allCases() {
-  std::vector<std::string> names;
-  for (const auto &entry : std::filesystem::directory_iterator(MEMFORMER_CASES))
-    if (std::filesystem::exists(entry.path() / "expected.safetensors"))
-      names.push_back(entry.path().filename().native());
-  std::ranges::sort(names);
-  return names;
-}
-
 } // namespace memformer::test

@@ -21,9 +21,6 @@ struct FloatTensor {
 using Tensors = std::map<std::string, FloatTensor>;
 Result<Tensors> readTensors(const std::filesystem::path &path);
 
-/// The names of all folders of test/cases, in their order.
-std::vector<std::string> allCases();
-
 /// The worst |found - expected| relative to the largest absolute entry of its expected tensor; a
 /// tensor that is missing or has another shape is an error. Gradients that are zero but for the
 /// rounding of the expectation (below 1e-9 of the largest gradient: attention's softmax does not

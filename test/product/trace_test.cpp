@@ -1,6 +1,7 @@
 // The compiled model computes what another framework computed in float64, and the same bits under
 // every schedule and number of threads.
 #include "runtime/safetensors.h"
+#include "test/product/cases.h"
 #include "test/product/process.h"
 #include "test/product/tensors.h"
 #include "test/training/temporary_folder.h"
