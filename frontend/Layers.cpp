@@ -98,14 +98,14 @@ Value LayerBuilder::attention(Value input, Value context, StringRef name, bool c
   Value query = linear(input, (name + ".query").str(), model.width);
   Value key = linear(context, (name + ".key").str(), model.width);
   Value value = linear(context, (name + ".value").str(), model.width);
-  Value result = attend(query, key, value, causal, /*drop=*/true);
+  Value result = attend(query, key, value, causal, /*drop=*/true).getResult();
   return linear(result, (name + ".output").str(), model.width);
 }
 
-Value LayerBuilder::attend(Value query, Value key, Value value, bool causal, bool drop,
-                           Value relativeQuery, Value relativeKey) {
+AttentionOp LayerBuilder::attend(Value query, Value key, Value value, bool causal, bool drop,
+                                 Value relativeQuery, Value relativeKey) {
   drop &= model.dropout > 0;
-  auto attention = AttentionOp::create(
+  return AttentionOp::create(
       builder, location,
       TypeRange{query.getType(), type({batch, model.heads, typeOf(query).getDimSize(1)})}, query,
       key, value, relativeQuery, relativeKey, drop ? dropoutKey : Value(),
@@ -114,7 +114,6 @@ Value LayerBuilder::attend(Value query, Value key, Value value, bool causal, boo
       causal ? builder.getUnitAttr() : UnitAttr(),
       builder.getF64FloatAttr(drop ? model.dropout : 0),
       builder.getI32IntegerAttr(drop ? nextStream() : 0));
-  return attention.getResult();
 }
 
 Value LayerBuilder::feedForward(Value input, StringRef name) {

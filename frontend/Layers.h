@@ -52,8 +52,8 @@ protected:
   /// [B,L] to [B,L,d], with learned positions `position` [L,d] where it is not empty.
   Value embed(Value tokens, llvm::StringRef position);
   /// Attention of what is projected already; `drop`: with the model's dropout.
-  Value attend(Value query, Value key, Value value, bool causal, bool drop,
-               Value relativeQuery = {}, Value relativeKey = {});
+  AttentionOp attend(Value query, Value key, Value value, bool causal, bool drop,
+                     Value relativeQuery = {}, Value relativeKey = {});
   Value attention(Value input, Value context, llvm::StringRef name, bool causal);
   Value feedForward(Value input, llvm::StringRef name);
   /// x + f(LN(x)), or LN(x + f(x)) with post-norm.

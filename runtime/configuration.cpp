@@ -69,7 +69,7 @@ void readModel(TableReader &reader, ModelSettings &model) {
 }
 
 void readCaches(TableReader &reader, const ModelSettings &model, MemorySettings &memory) {
-  const std::vector<std::string_view> compressions = {"convolution", "mean", "max"};
+  const std::vector<std::string_view> compressions = {"convolution", "mean", "max", "most-used"};
   size_t gradient = 0, compression = 0;
   memory.length = model.segment;
   reader.integer("length", memory.length, 1, mostWidth);

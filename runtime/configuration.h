@@ -49,7 +49,7 @@ struct MemorySettings {
   bool replayGradient = false;             // gradient = "replay": it flows to earlier segments
   int64_t compressedLength = 0;            // C; length where the text does not say
   int64_t compressionRate = 4;             // c, divides the segment's length
-  std::string compression = "convolution"; // "mean" or "max"
+  std::string compression = "convolution"; // "mean", "max" or "most-used"
   double reconstructionWeight = 1.0;       // of the attention-reconstruction loss
 };
 

@@ -25,6 +25,8 @@ FailureOr<int64_t> emitKernel(OpBuilder &builder, Operation *op, const KernelArg
       .MEMFORMER_CASE(AttentionStep)
       .MEMFORMER_CASE(AttentionGradient)
       .MEMFORMER_CASE(AttentionWeights)
+      .MEMFORMER_CASE(AttentionUsage)
+      .MEMFORMER_CASE(MostUsed)
       .MEMFORMER_CASE(Lstm)
       .MEMFORMER_CASE(LstmStep)
       .MEMFORMER_CASE(LstmGradient)

@@ -24,6 +24,8 @@ FailureOr<int64_t> emitKernel(Emit &e, Operation *op, const KernelArguments &arg
       .MEMFORMER_CASE(AttentionStep)
       .MEMFORMER_CASE(AttentionGradient)
       .MEMFORMER_CASE(AttentionWeights)
+      .MEMFORMER_CASE(AttentionUsage)
+      .MEMFORMER_CASE(MostUsed)
       .MEMFORMER_CASE(Lstm)
       .MEMFORMER_CASE(LstmStep)
       .MEMFORMER_CASE(LstmGradient)

@@ -162,3 +162,35 @@ LogicalResult AttentionWeightsOp::verify() {
                  succeeded(verifyShape(*this, "the result", getResult().getType(),
                                        {q[0], heads, q[1], k[1] + (getSelfKey() ? 1 : 0)})));
 }
+
+LogicalResult AttentionUsageOp::verify() {
+  Type query = getQuery().getType(), key = getKey().getType();
+  int64_t heads = int64_t(getHeads());
+  if (failed(verifyStorage(*this)) || failed(verifyQueryAndKey(*this, query, key, heads)))
+    return failure();
+  ArrayRef<int64_t> q = shapeOf(query), k = shapeOf(key);
+  if ((getCausal() && failed(verifyCausal(*this, q, k))) ||
+      failed(verifyRelative(*this, getRelativeQuery(), getRelativeKey(), q, k, getCausal())))
+    return failure();
+  return success(
+      succeeded(verifyShape(*this, "lse", getLse().getType(), {q[0], heads, q[1]})) &&
+      succeeded(verifyShape(*this, "the result", getResult().getType(), {q[0], heads, k[1]})));
+}
+
+LogicalResult MostUsedOp::verify() {
+  if (failed(verifyStorage(*this)))
+    return failure();
+  ArrayRef<int64_t> usage = shapeOf(getUsage().getType()), result = shapeOf(getResult().getType());
+  if (usage.size() != 3 || result.size() != 2 || result[0] != usage[0])
+    return emitOpError("expected usage [B, H, N] and a result [B, k], but got ")
+           << getUsage().getType() << " and " << getResult().getType();
+  if (result[1] < 1 || result[1] > usage[2])
+    return emitOpError("expected 1 to ") << usage[2] << " rows to choose, but got " << result[1];
+  // Counts that f32 has exactly.
+  constexpr int64_t most = 1 << 24;
+  if (int64_t(getSeen()) < usage[2] || int64_t(getSeen()) > most)
+    return emitOpError("expected each of ")
+           << usage[2] << " rows to have been seen: seen of " << usage[2] << " to " << most
+           << ", but got " << int64_t(getSeen());
+  return success();
+}

@@ -41,6 +41,8 @@ void AttentionOp::getEffects(Effects &) {}
 void AttentionStepOp::getEffects(Effects &) {}
 void AttentionGradientOp::getEffects(Effects &) {}
 void AttentionWeightsOp::getEffects(Effects &) {}
+void AttentionUsageOp::getEffects(Effects &) {}
+void MostUsedOp::getEffects(Effects &) {}
 void LstmOp::getEffects(Effects &) {}
 void LstmStepOp::getEffects(Effects &) {}
 void LstmGradientOp::getEffects(Effects &) {}

@@ -97,6 +97,19 @@ int64_t AttentionWeightsOp::getFlops() {
   return entriesOf(getResult().getType()) * (2 * width + 3);
 }
 
+int64_t AttentionUsageOp::getFlops() {
+  int64_t width = widthOf(getQuery().getType()) / int64_t(getHeads());
+  int64_t seen =
+      pairs(getQuery().getType(), getKey().getType(), getHeads(), getCausal(), /*self=*/false);
+  return seen * ((getRelativeKey() ? 4 : 2) * width + 4);
+}
+
+// The sum over heads and the average, and comparisons with all others.
+int64_t MostUsedOp::getFlops() {
+  ArrayRef<int64_t> usage = shapeOf(getUsage().getType());
+  return usage[0] * usage[2] * (usage[1] + usage[2]);
+}
+
 // Of an entry of a position: a sum for each part of the gates, three sigmoids and a tanh as
 // exponential, sum and quotient, then cell and hidden state.
 static int64_t lstmFlops(Type gates, Type cells) {

@@ -41,6 +41,7 @@ std::string formOf(Operation *op) {
       })
       .Case([&](AttentionStepOp step) { add(bool(step.getRelativeKey()), "relative"); })
       .Case([&](AttentionWeightsOp weights) { add(bool(weights.getSelfKey()), "self"); })
+      .Case([&](AttentionUsageOp usage) { add(bool(usage.getRelativeKey()), "relative"); })
       .Case([&](NormalizeOp normalize) { add(bool(normalize.getBias()), "bias"); })
       .Case([&](NormalizeGradientOp normalize) { add(bool(normalize.getBias()), "bias"); })
       .Case([&](SliceOp slice) { add(bool(slice.getPosition()), "position"); })

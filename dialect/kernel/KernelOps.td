@@ -206,6 +206,25 @@ def AttentionWeightsOp : Kernel_Op<"attention_weights"> {
   let assemblyFormat = "$query (`self` `(` $self_key^ `)`)? `,` $key `,` $lse `heads` $heads `scale` $scale (`causal` $causal^)? (`operands` $operand_type^)? attr-dict `:` functional-type(operands, results)";
 }
 
+def AttentionUsageOp : Kernel_Op<"attention_usage", [AttrSizedOperandSegments]> {
+  let summary = "how much attention each key receives, the probabilities never in memory";
+  let description = [{As `memformer.attention_usage`; the products are those of f32 entries, whatever the attention has multiplied.}];
+  let arguments = (ins FloatTensor:$query, FloatTensor:$key, FloatTensor:$lse, Optional<FloatTensor>:$relative_query, Optional<FloatTensor>:$relative_key,
+    I64Attr:$heads, F64Attr:$scale, UnitAttr:$causal);
+  let results = (outs FloatTensor:$result);
+  let assemblyFormat = [{
+    $query `,` $key `,` $lse (`relative` `(` $relative_query^ `,` $relative_key `)`)? `heads` $heads `scale` $scale (`causal` $causal^)? attr-dict `:` functional-type(operands, results)
+  }];
+}
+
+def MostUsedOp : Kernel_Op<"most_used"> {
+  let summary = "the numbers of the rows that received most attention on average";
+  let description = [{As `memformer.most_used`.}];
+  let arguments = (ins FloatTensor:$usage, I64Attr:$seen);
+  let results = (outs IntegerTensor:$result);
+  let assemblyFormat = "$usage `seen` $seen attr-dict `:` functional-type(operands, results)";
+}
+
 def LstmOp : Kernel_Op<"lstm"> {
   let summary = "an LSTM layer over the positions of a segment";
   let description = [{As `memformer.lstm`; W, whose transpose is multiplied by, is what `kernel.pack` made: `[P, d, w]`. A workgroup has some rows of the batch and all positions of them.}];

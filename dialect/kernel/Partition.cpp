@@ -136,6 +136,12 @@ static bool mark(Operation *op, Marks &marks) {
         marks.inParts(op->getOperands());
         return true;
       })
+      .Case([&](AttentionUsageOp usage) {
+        for (OpOperand &operand : op->getOpOperands())
+          if (operand.get() != usage.getRelativeKey())
+            marks.inParts(operand);
+        return true;
+      })
       .Case([&](CrossEntropyOp) {
         marks.inParts(op->getOperands());
         return true;

@@ -252,3 +252,65 @@ SmallVector<Value> AttentionWeightsOp::buildGradient(OpBuilder &builder, ValueRa
               "depends on them");
   return {};
 }
+
+//===-- attention_usage
+//--------------------------------------------------------------------------===//
+
+LogicalResult AttentionUsageOp::verify() {
+  if (failed(verifyAttention(*this, getQuery(), getKey(), getLse(), getHeads(), getScale(),
+                             getCausal())) ||
+      failed(verifyRelative(*this, getRelativeQuery(), getRelativeKey(), getQuery(), getKey(),
+                            getCausal())))
+    return failure();
+  ArrayRef<int64_t> lse = shapeOf(getLse());
+  return verifyShape(*this, "result", getResult(), {lse[0], lse[1], shapeOf(getKey())[1]},
+                     "[B, H, Lk]");
+}
+
+// For each pair its products, scale, difference, exponential and sum.
+int64_t AttentionUsageOp::getFlops() {
+  ArrayRef<int64_t> query = shapeOf(getQuery());
+  int64_t pairs = attentionPairs(query[1], shapeOf(getKey())[1], getCausal());
+  return query[0] * pairs * ((getRelativeKey() ? 4 : 2) * query[2] + 4 * int64_t(getHeads()));
+}
+
+SmallVector<Value> AttentionUsageOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                                                   ArrayRef<bool> needed) {
+  emitOpError("expected the attention that keys receive to be behind a stop_gradient, but the loss "
+              "or the next state depends on it");
+  return {};
+}
+
+//===-- most_used
+//--------------------------------------------------------------------------------===//
+
+LogicalResult MostUsedOp::verify() {
+  if (failed(verifyElementTypes(*this)) ||
+      failed(verifyRank(*this, "usage", getUsage(), 3, "[B, H, N]")) ||
+      failed(verifyRank(*this, "result", getResult(), 2, "[B, k]")))
+    return failure();
+  ArrayRef<int64_t> usage = shapeOf(getUsage()), result = shapeOf(getResult());
+  if (failed(verifyShape(*this, "result", getResult(), {usage[0], result[1]}, "[B, k]")))
+    return failure();
+  if (result[1] < 1 || result[1] > usage[2])
+    return emitOpError("expected 1 to ") << usage[2] << " rows to choose, but got " << result[1];
+  // Counts that f32 has exactly.
+  constexpr int64_t most = 1 << 24;
+  if (int64_t(getSeen()) < usage[2] || int64_t(getSeen()) > most)
+    return emitOpError("expected each of ")
+           << usage[2] << " rows to have been seen: seen of " << usage[2] << " to " << most
+           << ", but got " << int64_t(getSeen());
+  return success();
+}
+
+// For each row the sum over heads, the average, and the comparison with all others.
+int64_t MostUsedOp::getFlops() {
+  ArrayRef<int64_t> usage = shapeOf(getUsage());
+  return usage[0] * usage[2] * (usage[1] + usage[2]);
+}
+
+SmallVector<Value> MostUsedOp::buildGradient(OpBuilder &builder, ValueRange resultGradients,
+                                             ArrayRef<bool> needed) {
+  // A step function: its derivative is zero wherever there is one.
+  return {Value()};
+}

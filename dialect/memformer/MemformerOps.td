@@ -290,6 +290,40 @@ def AttentionWeightsOp : ModelOp<"attention_weights"> {
   }];
 }
 
+def AttentionUsageOp : ModelOp<"attention_usage", [AttrSizedOperandSegments]> {
+  let summary = "how much attention each key receives";
+  let description = [{
+    usage `[B,H,Lk]`: the sum over the queries of their probabilities exp(scale · q kᵀ − lse), of which none is stored. q, k, lse and `relative(p, r)` are those of `attention`. It is what a memory is chosen by, and
+    carries no gradient: what depends on it has to be behind a `stop_gradient`.
+
+    ```mlir
+    %usage = memformer.attention_usage %q, %k, %lse heads 4 scale 0.1767766952966369 causal
+      : (tensor<8x56x128xf32>, tensor<8x112x128xf32>, tensor<8x4x56xf32>) -> tensor<8x4x112xf32>
+    ```
+  }];
+  let arguments = (ins FloatTensor:$query, FloatTensor:$key, FloatTensor:$lse, Optional<FloatTensor>:$relative_query, Optional<FloatTensor>:$relative_key,
+    I64Attr:$heads, F64Attr:$scale, UnitAttr:$causal);
+  let results = (outs FloatTensor:$result);
+  let assemblyFormat = [{
+    $query `,` $key `,` $lse (`relative` `(` $relative_query^ `,` $relative_key `)`)? `heads` $heads `scale` $scale (`causal` $causal^)? attr-dict `:` functional-type(operands, results)
+  }];
+}
+
+def MostUsedOp : ModelOp<"most_used"> {
+  let summary = "the rows that received most attention on average";
+  let description = [{
+    usage `[B,H,N]` is what each of N rows received of all queries that saw it, which were `seen` − i of them for row i. The result `[B,k]` has the rows of the k highest averages Σ_h usage[b, h, i] / (`seen` − i), in
+    ascending order, of equal ones the first: row i of sequence b as its number b · N + i among all B · N rows, as `embedding` looks them up. It is a step function: no gradient flows to usage.
+
+    ```mlir
+    %rows = memformer.most_used %usage seen 112 : (tensor<8x4x56xf32>) -> tensor<8x14xi32>
+    ```
+  }];
+  let arguments = (ins FloatTensor:$usage, I64Attr:$seen);
+  let results = (outs IntegerTensor:$result);
+  let assemblyFormat = "$usage `seen` $seen attr-dict `:` functional-type(operands, results)";
+}
+
 def ReadOp : CompositeOp<"read"> {
   let summary = "memory read: multi-head cross-attention from tokens to slots";
   let description = [{

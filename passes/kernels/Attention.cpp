@@ -122,6 +122,11 @@ LogicalResult KernelLowering::lowerAttention(Operation *op) {
         builder, location, weights.getType(), weights.getQuery(), weights.getSelfKey(),
         weights.getKey(), weights.getLse(), weights.getHeadsAttr(), weights.getScaleAttr(),
         flag(weights.getCausal()), operands);
+  } else if (auto usage = dyn_cast<AttentionUsageOp>(op)) {
+    result = kernel::AttentionUsageOp::create(
+        builder, location, usage.getType(), usage.getQuery(), usage.getKey(), usage.getLse(),
+        usage.getRelativeQuery(), usage.getRelativeKey(), usage.getHeadsAttr(),
+        usage.getScaleAttr(), flag(usage.getCausal()));
   }
   replace(op, result->getResults());
   return success();

@@ -91,8 +91,9 @@ LogicalResult KernelLowering::lower(Operation *op) {
       .Case([&](EmbeddingGradientOp op) { return lowerEmbeddingGradient(op), success(); })
       .Case([&](LayerNormGradientOp op) { return lowerLayerNormGradient(op), success(); })
       .Case([&](CrossEntropyGradientOp op) { return lowerCrossEntropyGradient(op), success(); })
-      .Case<AttentionOp, AttentionStepOp, AttentionGradientOp, AttentionWeightsOp, SlotAttentionOp,
-            SlotAttentionGradientOp>([&](Operation *op) { return lowerAttention(op); })
+      .Case<AttentionOp, AttentionStepOp, AttentionGradientOp, AttentionWeightsOp, AttentionUsageOp,
+            SlotAttentionOp, SlotAttentionGradientOp>(
+          [&](Operation *op) { return lowerAttention(op); })
       .Default([&](Operation *op) { return lowerStructural(op); });
 }
 

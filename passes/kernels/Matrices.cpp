@@ -197,6 +197,9 @@ LogicalResult KernelLowering::lowerStructural(Operation *op) {
                                             loss.getLogits(), loss.getTargets());
   else if (auto argmax = dyn_cast<ArgmaxOp>(op))
     result = kernel::ArgmaxOp::create(builder, location, argmax.getType(), argmax.getInput());
+  else if (auto used = dyn_cast<MostUsedOp>(op))
+    result = kernel::MostUsedOp::create(builder, location, used.getType(), used.getUsage(),
+                                        used.getSeenAttr());
   else if (auto concat = dyn_cast<ConcatOp>(op))
     result = kernel::ConcatOp::create(builder, location, concat.getType(), concat.getLhs(),
                                       concat.getRhs(), concat.getAxis());

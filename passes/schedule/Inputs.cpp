@@ -57,6 +57,10 @@ static LogicalResult check(Operation &op, IntegerBounds::Bound bound) {
       .Case([&](ArgmaxOp argmax) {
         return within(0, cast<RankedTensorType>(argmax.getInput().getType()).getShape().back() - 1);
       })
+      .Case([&](MostUsedOp used) {
+        ArrayRef<int64_t> usage = cast<RankedTensorType>(used.getUsage().getType()).getShape();
+        return within(0, usage[0] * usage[2] - 1);
+      })
       .Case([&](arith::ConstantOp constant) -> LogicalResult {
         if (auto entries = dyn_cast<DenseIntElementsAttr>(constant.getValue()))
           for (const APInt &entry : entries.getValues<APInt>())

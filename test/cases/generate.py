@@ -132,6 +132,8 @@ class CachedTransformer(nn.Module):
         state = {f"memory.{n}": torch.zeros(batch, self.length, width) for n in range(self.layers)}
         if self.compressed_length:
             state.update({f"compressed_memory.{n}": torch.zeros(batch, self.compressed_length, width) for n in range(self.layers)})
+            if self.compression == "most-used":
+                state.update({f"usage.{n}": torch.zeros(batch, self.heads, self.length) for n in range(self.layers)})
         return state
 
     def heads_of(self, x):
@@ -146,14 +148,25 @@ class CachedTransformer(nn.Module):
         width = query.shape[-1]
         rates = 10000 ** (-torch.arange(0, width, 2) / width)
         q, k, values = (self.heads_of(x @ self.p[f"{name}.{part}.weight"].T) for part, x in (("query", query), ("key", context), ("value", context)))
-        columns = []
+        columns, received = [], 0
         for i in range(length):
             seen = total - length + i + 1
             distances = (total - length + i - torch.arange(seen))[:, None] * rates
             r = self.heads_of(torch.cat([distances.sin(), distances.cos()], dim=-1)[:, :width] @ self.p[f"{name}.position.weight"].T)
             scores = torch.einsum("bhc,bkhc->bhk", q[:, i] + self.heads_of(u), k[:, :seen]) + torch.einsum("bhc,khc->bhk", q[:, i] + self.heads_of(v), r)
-            columns.append(torch.einsum("bhk,bkhc->bhc", (scores / (width / self.heads) ** 0.5).softmax(-1), values[:, :seen]).flatten(1))
-        return torch.stack(columns, dim=1) @ self.p[f"{name}.output.weight"].T
+            shares = (scores / (width / self.heads) ** 0.5).softmax(-1)
+            received = received + functional.pad(shares.detach(), (0, total - seen))
+            columns.append(torch.einsum("bhk,bkhc->bhc", shares, values[:, :seen]).flatten(1))
+        return torch.stack(columns, dim=1) @ self.p[f"{name}.output.weight"].T, received
+
+    def most_used(self, evicted, received):
+        """Of each sequence the rows whose queries, from their own on, gave them most on average, in their order."""
+        kept = []
+        for rows, shares in zip(evicted, received.sum(1)):
+            averages = shares[:self.segment] / (self.length + self.segment - torch.arange(self.segment))
+            best = sorted(range(self.segment), key=lambda i: (-averages[i].item(), i))[:self.segment // self.rate]
+            kept.append(rows[sorted(best)])
+        return torch.stack(kept)
 
     def compress(self, evicted, n):
         if self.compression == "convolution":
@@ -184,14 +197,21 @@ class CachedTransformer(nn.Module):
             if self.norm == "pre":
                 context, query = (self.layer_norm(tensor, f"{name}.self_norm", p) for tensor in (context, query))
             biases = (p[f"{name}.self_attention.{bias}" if self.untied else f"attention.{bias}"] for bias in ("content_bias", "position_bias"))
-            y = x + self.attention(query, context, f"{name}.self_attention", *biases)
+            attended, received = self.attention(query, context, f"{name}.self_attention", *biases)
+            y = x + attended
             if self.norm == "post":
                 y = self.layer_norm(y, f"{name}.self_norm", p)
             known = torch.cat([memory, x], dim=1)
             after[f"memory.{n}"] = keep(known[:, -self.length:])
             if self.compressed_length:
                 evicted = known[:, :self.segment]
-                joined = torch.cat([keep(state[f"compressed_memory.{n}"]), self.compress(evicted, n)], dim=1)
+                if self.compression == "most-used":
+                    received = received[..., self.compressed_length:] + functional.pad(state[f"usage.{n}"], (0, self.segment))
+                    after[f"usage.{n}"] = received[..., -self.length:]
+                    compressed = self.most_used(evicted, received)
+                else:
+                    compressed = self.compress(evicted, n)
+                joined = torch.cat([keep(state[f"compressed_memory.{n}"]), compressed], dim=1)
                 after[f"compressed_memory.{n}"] = keep(joined[:, -self.compressed_length:])
                 if self.compression == "convolution":
                     learned = self.reconstruction(x.detach(), self.compress(evicted.detach(), n), n)
@@ -312,6 +332,12 @@ def main():
     write("compressive-transformer-mean", compressive, CachedTransformer,
           dict(vocab=11, d_model=9, heads=3, d_ff=7, layers=2, segment=4, norm="post",
                memory=dict(length=6, compressed_length=4, compression_rate=2, compression="mean", gradient="replay")), segments=4, batch=1, seed=11)
+    write("compressive-transformer-most-used", compressive, CachedTransformer,
+          dict(vocab=17, d_model=15, heads=3, d_ff=11, layers=2, segment=9,
+               memory=dict(length=13, compressed_length=5, compression_rate=3, compression="most-used", gradient="replay")), segments=5, batch=3, seed=13)
+    write("compressive-transformer-most-used-short", compressive, CachedTransformer,
+          dict(vocab=11, d_model=8, heads=2, d_ff=7, layers=1, segment=20, norm="post",
+               memory=dict(length=3, compressed_length=17, compression_rate=4, compression="most-used")), segments=4, batch=2, seed=14)
 
 
 if __name__ == "__main__":

@@ -49,6 +49,9 @@ Range rangeOf(Operation *op, unsigned operand, bool isInteger) {
       .Case([&](kernel::AttentionWeightsOp attention) {
         return value == attention.getLse() ? Range{2, 4} : Range{};
       })
+      .Case([&](kernel::AttentionUsageOp attention) {
+        return value == attention.getLse() ? Range{2, 4} : Range{};
+      })
       .Case([&](kernel::AttentionOp) { return isInteger ? Range{0, 1 << 30} : Range{}; })
       .Case([&](kernel::AttentionStepOp step) {
         // The last position: the most keys.

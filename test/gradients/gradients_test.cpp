@@ -227,25 +227,28 @@ TEST(GradientTable, ArgmaxHasNone) {
   EXPECT_FALSE(gradients[0]);
 }
 
-TEST(GradientTable, AttentionWeightsRefuse) {
+TEST(GradientTable, WhatIsObservedRefuses) {
   MLIRContext context(makeRegistry());
   context.loadAllAvailableDialects();
-  auto module = parseSourceString<ModuleOp>(
-      "func.func @f(%q: tensor<1x2x2xf64>, %k: tensor<1x3x2xf64>, %l: tensor<1x1x2xf64>) -> "
-      "tensor<1x1x2x3xf64> {\n"
-      "%r = memformer.attention_weights %q, %k, %l heads 1 scale 1.0 : (tensor<1x2x2xf64>, "
-      "tensor<1x3x2xf64>, "
-      "tensor<1x1x2xf64>) -> tensor<1x1x2x3xf64>\nreturn %r : tensor<1x1x2x3xf64>\n}",
-      &context);
-  ASSERT_TRUE(module);
-  Block &block = module->lookupSymbol<func::FuncOp>("f").getBody().front();
-  std::string message;
-  ScopedDiagnosticHandler handler(&context,
-                                  [&](Diagnostic &diagnostic) { message = diagnostic.str(); });
-  OpBuilder builder(block.getTerminator());
-  DifferentiationCounts counts;
-  Value result = block.front().getResult(0);
-  EXPECT_TRUE(
-      failed(differentiate(block, Seed{result, result}, {block.getArgument(0)}, builder, counts)));
-  EXPECT_NE(message.find("expected"), std::string::npos) << message;
+  for (auto [op, shape] : {std::pair("weights", "1x1x2x3"), std::pair("usage", "1x1x3")}) {
+    std::string result = "tensor<" + std::string(shape) + "xf64>";
+    auto module = parseSourceString<ModuleOp>(
+        "func.func @f(%q: tensor<1x2x2xf64>, %k: tensor<1x3x2xf64>, %l: tensor<1x1x2xf64>) -> " +
+            result + " {\n%r = memformer.attention_" + op +
+            " %q, %k, %l heads 1 scale 1.0 : (tensor<1x2x2xf64>, tensor<1x3x2xf64>, "
+            "tensor<1x1x2xf64>) -> " +
+            result + "\nreturn %r : " + result + "\n}",
+        &context);
+    ASSERT_TRUE(module);
+    Block &block = module->lookupSymbol<func::FuncOp>("f").getBody().front();
+    std::string message;
+    ScopedDiagnosticHandler handler(&context,
+                                    [&](Diagnostic &diagnostic) { message = diagnostic.str(); });
+    OpBuilder builder(block.getTerminator());
+    DifferentiationCounts counts;
+    Value seed = block.front().getResult(0);
+    EXPECT_TRUE(
+        failed(differentiate(block, Seed{seed, seed}, {block.getArgument(0)}, builder, counts)));
+    EXPECT_NE(message.find("expected"), std::string::npos) << message;
+  }
 }

@@ -115,7 +115,8 @@ TEST_P(CudaTraceOfChains, IsTheSame) {
 
 INSTANTIATE_TEST_SUITE_P(Cases, CudaTraceOfChains,
                          testing::Values("base", "tiny", "lstm", "transformer-xl-tiny",
-                                         "compressive-transformer-max"),
+                                         "compressive-transformer-max",
+                                         "compressive-transformer-most-used-short"),
                          testName);
 
 class CudaTraceWithTF32 : public CudaTrace {};
@@ -317,7 +318,8 @@ TEST_P(CudaGeneration, IsThatOfTheHost) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, CudaGeneration,
-                         testing::Values("lstm", "transformer-xl", "compressive-transformer"),
+                         testing::Values("lstm", "transformer-xl", "compressive-transformer",
+                                         "compressive-transformer-most-used"),
                          testName);
 
 TEST_F(Cuda, BenchesAndInspects) {

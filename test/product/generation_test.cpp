@@ -72,6 +72,7 @@ std::vector<Shape> shapes() {
       {"compressive", "compressive-transformer", 2, 4},
       {"compressiveBatch3", "compressive-transformer-replay", 3, 4},
       {"compressiveOfMaxima", "compressive-transformer-max", 1, 3, "haswell"},
+      {"compressiveOfMostUsed", "compressive-transformer-most-used", 3, 4},
       {"columnHeads", model(narrow, "dropout = 0.1", "slots = 1"), 1, 4},
       {"columnHeadsBatch3", model(narrow, "norm = \"post\"", "slots = 2"), 3, 4},
       {"primeCls", model(prime, "cls_tokens = 2\ntie_embeddings = true", "slots = 3"), 1},

@@ -292,6 +292,30 @@ def attention():
                [g, q, k, v, o, lse] + operands[3:], [dq, dk, dv], kinds=("f64",))
         if not drop:
             f.case("attention_weights {0}, {1}, {2} " + suffix, [q, k, lse], [p], kinds=("f64",))
+            f.case("attention_usage {0}, {1}, {2} " + suffix, [q, k, lse], [p.sum(2)], kinds=("f64",))
+    f.write()
+
+
+def usage():
+    f = File("usage", "What keys receive of an attention by distances, and the rows that received most on average.")
+    # Query i and key j are Lk - Lq + i - j apart; row e of r is for the distance Lk - 1 - e.
+    for (batch, queries, keys, width), heads in (((2, 3, 5, 4), 2), ((1, 1, 1, 1), 1), ((1, 4, 4, 6), 3)):
+        q, k, relative, r = data(batch, queries, width), data(batch, keys, width, seed=1), data(batch, queries, width, seed=2), data(keys, width, seed=3)
+        scores = np.full((batch, heads, queries, keys), -np.inf)
+        for b, h, i in np.ndindex(batch, heads, queries):
+            own = slice(h * width // heads, (h + 1) * width // heads)
+            for j in range(keys - queries + i + 1):
+                distance = keys - queries + i - j
+                scores[b, h, i, j] = 0.75 * (q[b, i, own] @ k[b, j, own] + relative[b, i, own] @ r[keys - 1 - distance, own])
+        lse = np.log(np.exp(scores).sum(-1))
+        f.case(f"attention_usage {{0}}, {{1}}, {{2}} relative({{3}}, {{4}}) heads {heads} scale 0.75 causal", [q, k, lse, relative, r], [np.exp(scores - lse[..., None]).sum(2)])
+    received = np.array([[[1.0, 3, 2, 0, 5], [0, 1, 2, 4, 1]], [[2, 2, 2, 2, 2], [1, 1, 1, 1, 1]]])
+    for wanted, seen in ((1, 5), (2, 9), (3, 5), (5, 100)):
+        averages = received.sum(1) / (seen - np.arange(5))
+        chosen = [sorted(sorted(range(5), key=lambda i: (-row[i], i))[:wanted]) for row in averages]
+        f.case(f"most_used {{0}} seen {seen}", [received], [np.array([[5 * b + i for i in rows] for b, rows in enumerate(chosen)], dtype=np.int32)])
+    equal = np.ones((1, 1, 3)) * [3.0, 2.0, 1.0]  # of the same average: the first
+    f.case("most_used {0} seen 3", [equal], [integers(0, 1).reshape(1, 2)])
     f.write()
 
 
@@ -428,5 +452,5 @@ def composite():
     f.write()
 
 
-for write in (elementwise, dropout, rearrange, linear, norm, tokens, attention, slot_attention, lstm, steps, composite):
+for write in (elementwise, dropout, rearrange, linear, norm, tokens, attention, usage, slot_attention, lstm, steps, composite):
     write()

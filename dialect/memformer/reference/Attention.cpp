@@ -330,3 +330,69 @@ SmallVector<Value> AttentionWeightsOp::buildReference(OpBuilder &builder) {
                                        ArrayRef<ReassociationIndices>{{0}, {1}, {2, 3}});
   return {t.join(self, weights, 3, tensorType(getResult()))};
 }
+
+//===-- attention_usage, most_used -----------------------------------------------------------===//
+
+SmallVector<Value> AttentionUsageOp::buildReference(OpBuilder &builder) {
+  Tensors t(builder, getLoc(), getQuery());
+  int64_t heads = getHeads();
+  Value query = t.splitHeads(getQuery(), heads), key = t.splitHeads(getKey(), heads), relative;
+  if (getRelativeKey())
+    relative = buildRelativeScores(t, builder, getLoc(), t.splitHeads(getRelativeQuery(), heads),
+                                   t.splitHeads(getRelativeKey(), heads));
+  Value scores = buildScores(t, query, key, getScale().convertToDouble(), getCausal(), relative);
+  return {t.sum("bhqk->bhk", buildProbabilities(t, scores, getLse()))};
+}
+
+SmallVector<Value> MostUsedOp::buildReference(OpBuilder &builder) {
+  Tensors t(builder, getLoc(), getUsage());
+  ArrayRef<int64_t> shape = shapeOf(getUsage());
+  auto ofRows = RankedTensorType::get({shape[0], shape[2]}, builder.getI32Type());
+  Value average =
+      t.map("bn->bn", t.sum("bhn->bn", getUsage()), [&](Scalars &s, ValueRange v) -> Value {
+        Value seen = arith::SubIOp::create(s.builder, s.location, s.constant32(int32_t(getSeen())),
+                                           s.place32(1));
+        return s.divide(v[0], arith::SIToFPOp::create(s.builder, s.location, s.type, seen));
+      });
+  auto compare = [](Scalars &s, arith::CmpFPredicate predicate, Value a, Value b) -> Value {
+    return arith::CmpFOp::create(s.builder, s.location, predicate, a, b);
+  };
+  auto count = [](Scalars &s, Value condition, Value so) -> Value {
+    return arith::AddIOp::create(
+        s.builder, s.location, so,
+        arith::ExtUIOp::create(s.builder, s.location, s.builder.getI32Type(), condition));
+  };
+  // How many rows go before each; and how many before it are chosen.
+  Value rank =
+      t.fold(ofRows, "bn,bm->bn", {average, average}, builder.getI32IntegerAttr(0),
+             [&](Scalars &s, ValueRange v) {
+               Value first = arith::CmpIOp::create(s.builder, s.location, arith::CmpIPredicate::slt,
+                                                   s.place32(2), s.place32(1));
+               Value equal = compare(s, arith::CmpFPredicate::OEQ, v[1], v[0]);
+               Value goes = arith::OrIOp::create(
+                   s.builder, s.location, compare(s, arith::CmpFPredicate::OGT, v[1], v[0]),
+                   arith::AndIOp::create(s.builder, s.location, equal, first));
+               return count(s, goes, v[2]);
+             });
+  auto isChosen = [&](Scalars &s, Value rank) -> Value {
+    return arith::CmpIOp::create(s.builder, s.location, arith::CmpIPredicate::slt, rank,
+                                 s.constant32(int32_t(shapeOf(getResult())[1])));
+  };
+  Value place = t.fold(
+      ofRows, "bm,bn->bn", {rank, rank}, builder.getI32IntegerAttr(0),
+      [&](Scalars &s, ValueRange v) {
+        Value before = arith::CmpIOp::create(s.builder, s.location, arith::CmpIPredicate::slt,
+                                             s.place32(2), s.place32(1));
+        return count(s, arith::AndIOp::create(s.builder, s.location, before, isChosen(s, v[0])),
+                     v[2]);
+      });
+  return {t.fold(tensorType(getResult()), "bn,bn->bk", {rank, place}, builder.getI32IntegerAttr(0),
+                 [&](Scalars &s, ValueRange v) -> Value {
+                   Value here = arith::AndIOp::create(s.builder, s.location, isChosen(s, v[0]),
+                                                      s.equal(v[1], s.place32(1)));
+                   Value number = arith::MulIOp::create(s.builder, s.location, s.place32(0),
+                                                        s.constant32(int32_t(shape[2])));
+                   number = arith::AddIOp::create(s.builder, s.location, number, s.place32(2));
+                   return s.select(here, number, v[2]);
+                 })};
+}

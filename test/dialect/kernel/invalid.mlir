@@ -108,6 +108,22 @@ func.func @heads(%q: tensor<2x3x4xf32>, %l: tensor<2x3x3xf32>) -> tensor<2x3x3x3
 
 // -----
 
+func.func @usage(%q: tensor<2x3x4xf32>, %k: tensor<2x5x4xf32>, %l: tensor<2x2x3xf32>) -> tensor<2x2x3xf32> {
+  // expected-error @below {{expected the result to have the shape [2, 2, 5], but got [2, 2, 3]}}
+  %u = kernel.attention_usage %q, %k, %l heads 2 scale 1.0 : (tensor<2x3x4xf32>, tensor<2x5x4xf32>, tensor<2x2x3xf32>) -> tensor<2x2x3xf32>
+  return %u : tensor<2x2x3xf32>
+}
+
+// -----
+
+func.func @used(%u: tensor<2x2x5xf32>) -> tensor<2x6xi32> {
+  // expected-error @below {{expected 1 to 5 rows to choose, but got 6}}
+  %n = kernel.most_used %u seen 5 : (tensor<2x2x5xf32>) -> tensor<2x6xi32>
+  return %n : tensor<2x6xi32>
+}
+
+// -----
+
 func.func @lstm(%g: tensor<2x5x12xf32>, %h: tensor<2x1x3xf32>, %w: tensor<1x12x16xf32>) -> tensor<2x5x3xf32> {
   // expected-error @below {{expected the packed weight to have the shape [1, 3, 16], but got [1, 12, 16]}}
   %hs, %cs, %a = kernel.lstm %g, %h, %h, %w : (tensor<2x5x12xf32>, tensor<2x1x3xf32>, tensor<2x1x3xf32>, tensor<1x12x16xf32>) -> (tensor<2x5x3xf32>, tensor<2x5x3xf32>, tensor<2x5x12xf32>)

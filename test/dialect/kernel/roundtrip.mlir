@@ -102,6 +102,15 @@ func.func @attention(%q: tensor<2x3x4xf32>, %k: tensor<2x5x4xf32>, %b: tensor<3x
   return %w : tensor<2x2x3x6xf32>
 }
 
+// CHECK-LABEL: func.func @usage
+func.func @usage(%q: tensor<2x3x4xf32>, %k: tensor<2x5x4xf32>, %l: tensor<2x2x3xf32>, %r: tensor<5x4xf32>) -> tensor<2x2xi32> {
+  // CHECK: kernel.attention_usage %{{.*}}, %{{.*}}, %{{.*}} relative(%{{.*}}, %{{.*}}) heads 2 scale 5.000000e-01 causal :
+  %u = kernel.attention_usage %q, %k, %l relative(%q, %r) heads 2 scale 0.5 causal : (tensor<2x3x4xf32>, tensor<2x5x4xf32>, tensor<2x2x3xf32>, tensor<2x3x4xf32>, tensor<5x4xf32>) -> tensor<2x2x5xf32>
+  // CHECK: kernel.most_used %{{.*}} seen 5 : (tensor<2x2x5xf32>) -> tensor<2x2xi32>
+  %n = kernel.most_used %u seen 5 : (tensor<2x2x5xf32>) -> tensor<2x2xi32>
+  return %n : tensor<2x2xi32>
+}
+
 // CHECK-LABEL: func.func @lstm
 func.func @lstm(%g: tensor<2x5x12xf32>, %f: tensor<2x1x12xf32>, %p: tensor<i32>, %h: tensor<2x1x3xf32>, %w: tensor<1x3x16xf32>, %u: tensor<1x12x16xf32>) -> tensor<2x5x12xf32> {
   // CHECK: kernel.lstm %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} :

@@ -494,3 +494,51 @@ func.func @wrong(%q: tensor<2x5x6xf32>, %k: tensor<2x3x6xf32>, %l: tensor<2x3x5x
   %0 = memformer.attention_weights %q, %k, %l heads 3 scale 0.5 causal : (tensor<2x5x6xf32>, tensor<2x3x6xf32>, tensor<2x3x5xf32>) -> tensor<2x3x5x3xf32>
   return
 }
+
+// -----
+
+func.func @wrong(%q: tensor<2x5x6xf32>, %k: tensor<2x7x6xf32>, %l: tensor<2x3x5xf32>) {
+  // expected-error@+1 {{expected result to have shape [2, 3, 7] ([B, H, Lk]), but got [2, 3, 5]}}
+  %0 = memformer.attention_usage %q, %k, %l heads 3 scale 0.5 : (tensor<2x5x6xf32>, tensor<2x7x6xf32>, tensor<2x3x5xf32>) -> tensor<2x3x5xf32>
+  return
+}
+
+// -----
+
+func.func @wrong(%q: tensor<2x5x6xf32>, %k: tensor<2x7x6xf32>, %l: tensor<2x3x5xf32>, %r: tensor<7x6xf32>) {
+  // expected-error@+1 {{expected relative attention to be causal}}
+  %0 = memformer.attention_usage %q, %k, %l relative(%q, %r) heads 3 scale 0.5 : (tensor<2x5x6xf32>, tensor<2x7x6xf32>, tensor<2x3x5xf32>, tensor<2x5x6xf32>, tensor<7x6xf32>) -> tensor<2x3x7xf32>
+  return
+}
+
+// -----
+
+func.func @wrong(%u: tensor<2x7xf32>) {
+  // expected-error@+1 {{expected usage to be [B, H, N]}}
+  %0 = memformer.most_used %u seen 7 : (tensor<2x7xf32>) -> tensor<2x3xi32>
+  return
+}
+
+// -----
+
+func.func @wrong(%u: tensor<2x3x7xf32>) {
+  // expected-error@+1 {{expected result to have shape [2, 3] ([B, k]), but got [1, 3]}}
+  %0 = memformer.most_used %u seen 7 : (tensor<2x3x7xf32>) -> tensor<1x3xi32>
+  return
+}
+
+// -----
+
+func.func @wrong(%u: tensor<2x3x7xf32>) {
+  // expected-error@+1 {{expected 1 to 7 rows to choose, but got 8}}
+  %0 = memformer.most_used %u seen 7 : (tensor<2x3x7xf32>) -> tensor<2x8xi32>
+  return
+}
+
+// -----
+
+func.func @wrong(%u: tensor<2x3x7xf32>) {
+  // expected-error@+1 {{expected each of 7 rows to have been seen: seen of 7 to 16777216, but got 6}}
+  %0 = memformer.most_used %u seen 6 : (tensor<2x3x7xf32>) -> tensor<2x3xi32>
+  return
+}

@@ -173,6 +173,10 @@ func.func @attention(%q: tensor<2x5x6xf32>, %k: tensor<2x7x6xf32>, %key: tensor<
     : (tensor<2x5x6xf32>, tensor<2x5x6xf32>, tensor<2x7x6xf32>, tensor<2x3x5xf32>) -> tensor<2x3x5x8xf32>
   // CHECK: memformer.attention_weights %{{.*}}, %{{.*}}, %{{.*}} heads 3 scale 5.000000e-01 causal : (tensor<2x5x6xf32>, tensor<2x5x6xf32>, tensor<2x3x5xf32>) -> tensor<2x3x5x5xf32>
   %u = memformer.attention_weights %q, %q, %lse1 heads 3 scale 0.5 causal : (tensor<2x5x6xf32>, tensor<2x5x6xf32>, tensor<2x3x5xf32>) -> tensor<2x3x5x5xf32>
+  // CHECK: memformer.attention_usage %{{.*}}, %{{.*}}, %{{.*}} heads 3 scale 5.000000e-01 : (tensor<2x5x6xf32>, tensor<2x7x6xf32>, tensor<2x3x5xf32>) -> tensor<2x3x7xf32>
+  %received = memformer.attention_usage %q, %k, %slse heads 3 scale 0.5 : (tensor<2x5x6xf32>, tensor<2x7x6xf32>, tensor<2x3x5xf32>) -> tensor<2x3x7xf32>
+  // CHECK: memformer.most_used %{{.*}} seen 9 : (tensor<2x3x7xf32>) -> tensor<2x4xi32>
+  %used = memformer.most_used %received seen 9 : (tensor<2x3x7xf32>) -> tensor<2x4xi32>
   return
 }
 

@@ -23,3 +23,15 @@ func.func @causal(%q: tensor<2x3x4xf32>) -> (tensor<2x3x4xf32>, tensor<2x1x3x3xf
   %w = memformer.attention_weights %q, %q, %lse heads 1 scale 0.5 causal : (tensor<2x3x4xf32>, tensor<2x3x4xf32>, tensor<2x1x3xf32>) -> tensor<2x1x3x3xf32>
   return %o, %w : tensor<2x3x4xf32>, tensor<2x1x3x3xf32>
 }
+
+// CHECK-LABEL: func.func @usage
+func.func @usage(%q: tensor<2x3x4xf32>, %k: tensor<2x5x4xf32>, %r: tensor<5x4xf32>) -> (tensor<2x3x4xf32>, tensor<2x2xi32>) {
+  %o, %lse = memformer.attention %q, %k, %k relative(%q, %r) heads 2 scale 0.5 causal
+    : (tensor<2x3x4xf32>, tensor<2x5x4xf32>, tensor<2x5x4xf32>, tensor<2x3x4xf32>, tensor<5x4xf32>) -> (tensor<2x3x4xf32>, tensor<2x2x3xf32>)
+  // CHECK: %[[usage:.*]] = kernel.attention_usage %{{.*}}, %{{.*}}, %{{.*}} relative(%{{.*}}, %{{.*}}) heads 2 scale 5.000000e-01 causal :
+  %u = memformer.attention_usage %q, %k, %lse relative(%q, %r) heads 2 scale 0.5 causal
+    : (tensor<2x3x4xf32>, tensor<2x5x4xf32>, tensor<2x2x3xf32>, tensor<2x3x4xf32>, tensor<5x4xf32>) -> tensor<2x2x5xf32>
+  // CHECK: kernel.most_used %[[usage]] seen 7 :
+  %n = memformer.most_used %u seen 7 : (tensor<2x2x5xf32>) -> tensor<2x2xi32>
+  return %o, %n : tensor<2x3x4xf32>, tensor<2x2xi32>
+}

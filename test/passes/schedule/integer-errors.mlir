@@ -62,3 +62,18 @@ memformer.recurrence @predicted states ["last"] inputs [] outputs ["y"] initial 
   %next = memformer.argmax %twice : (tensor<2x8xf32>) -> tensor<2xi32>
   memformer.yield state(%next : tensor<2xi32>) outputs(%x : tensor<2x4xf32>)
 }
+
+// -----
+
+memformer.param @table : tensor<7x4xf32> = <normal, 0.5>
+memformer.recurrence @chosen states ["last"] inputs ["usage"] outputs ["y"] initial {
+  %zero = arith.constant dense<0> : tensor<2x3xi32>
+  memformer.yield state(%zero : tensor<2x3xi32>)
+} segment {
+^bb0(%last: tensor<2x3xi32>, %usage: tensor<2x1x4xf32>):
+  %table = memformer.load_param @table : tensor<7x4xf32>
+  %x = memformer.embedding %last, %table : (tensor<2x3xi32>, tensor<7x4xf32>) -> tensor<2x3x4xf32>
+  // expected-error @+1 {{'memformer.most_used' op expected entries in [0, 7), as the table or the loss that they reach needs, but one may be 7}}
+  %next = memformer.most_used %usage seen 4 : (tensor<2x1x4xf32>) -> tensor<2x3xi32>
+  memformer.yield state(%next : tensor<2x3xi32>) outputs(%x : tensor<2x3x4xf32>)
+}
