@@ -163,10 +163,8 @@ Value RowBuilder::addCache(AttentionOp op, Value value, const Twine &name) {
 }
 
 LogicalResult RowBuilder::buildAttention(AttentionOp op) {
-  if (!op.getLse().use_empty())
-    for (Operation *user : op.getLse().getUsers())
-      if (segment.recomputed.contains(user))
-        return refuse(op, "another op reads its lse");
+  if (isReadByAnother(op.getLse()))
+    return refuse(op, "another op reads its lse");
   bool query = dependsOnStream(op.getQuery()), key = dependsOnStream(op.getKey()),
        value = dependsOnStream(op.getValue());
   Location location = op.getLoc();
@@ -249,8 +247,7 @@ LogicalResult RowBuilder::buildRow(Operation *op) {
     if (dependsOnStream(lstm.getHidden()) || dependsOnStream(lstm.getCell()) ||
         dependsOnStream(lstm.getWeight()))
       return refuse(op, "its state before the first position depends on positions");
-    if (llvm::any_of(lstm.getActivations().getUsers(),
-                     [&](Operation *user) { return segment.recomputed.contains(user); }))
+    if (isReadByAnother(lstm.getActivations()))
       return refuse(op, "another op reads its activations");
     buildLstm(lstm);
     return success();
@@ -306,10 +303,10 @@ LogicalResult RowBuilder::buildRow(Operation *op) {
 }
 
 LogicalResult RowBuilder::build(const Port &result) {
-  DenseSet<Operation *> slice = sliceOf(segment.block, result.value, {}, /*effects=*/false);
+  stepped = sliceOf(segment.block, result.value, {}, /*effects=*/false);
   if (dependsOnStream(result.value)) {
     for (Operation &op : segment.block)
-      if (slice.contains(&op) &&
+      if (stepped.contains(&op) &&
           llvm::any_of(op.getResults(), [&](Value value) { return dependsOnStream(value); }))
         if (failed(buildRow(&op)))
           return failure();

@@ -56,12 +56,19 @@ private:
   /// The same op with `operands`, its result being of one position.
   mlir::LogicalResult cloneRow(mlir::Operation *op, mlir::ValueRange operands);
   mlir::LogicalResult refuse(mlir::Operation *op, const llvm::Twine &why);
+  /// Whether positions need a result that the step of its op does not have.
+  bool isReadByAnother(mlir::Value value) const {
+    return llvm::any_of(value.getUsers(),
+                        [&](mlir::Operation *user) { return stepped.contains(user); });
+  }
 
   mlir::func::FuncOp step;
   const DifferentiatedSegment &segment;
   mlir::OpBuilder builder;
   mlir::Block &body;
   mlir::Value position;
+  /// The ops that the result takes.
+  llvm::DenseSet<mlir::Operation *> stepped;
   llvm::DenseSet<mlir::Value> dependent;
   /// Of values of the segment: their rows where they depend on the streamed input, else themselves.
   mlir::IRMapping mapping;

@@ -188,9 +188,13 @@ void PrintTo(const GradientCase &test, std::ostream *stream) { *stream << test.o
 
 // Ops that nothing is differentiated through, each with a test of its own below, and ops whose
 // gradient is meant to be another than that of their value (test/passes/differentiate/stop.mlir).
-static const llvm::StringSet<> observed = {"memformer.argmax", "memformer.attention_weights",
-                                           "memformer.stop_gradient",
-                                           "memformer.auxiliary_squared_error"};
+static const llvm::StringSet<> observed = {"memformer.argmax",
+                                           "memformer.attention_usage",
+                                           "memformer.attention_weights",
+                                           "memformer.auxiliary_squared_error",
+                                           "memformer.clamp",
+                                           "memformer.most_used",
+                                           "memformer.stop_gradient"};
 
 TEST(GradientTable, HasEveryDifferentiableOp) {
   MLIRContext context(makeRegistry());
@@ -210,21 +214,27 @@ TEST(GradientTable, HasEveryDifferentiableOp) {
   EXPECT_EQ(differentiable, tested.size() + observed.size());
 }
 
-TEST(GradientTable, ArgmaxHasNone) {
+TEST(GradientTable, IntegersHaveNone) {
   MLIRContext context(makeRegistry());
   context.loadAllAvailableDialects();
-  auto module = parseSourceString<ModuleOp>(
-      "func.func @f(%x: tensor<2x3xf64>) -> tensor<2xi32> {\n"
-      "%r = memformer.argmax %x : (tensor<2x3xf64>) -> tensor<2xi32>\nreturn %r : tensor<2xi32>\n}",
-      &context);
-  ASSERT_TRUE(module);
-  auto op = cast<DifferentiableOpInterface>(
-      &module->lookupSymbol<func::FuncOp>("f").getBody().front().front());
-  OpBuilder builder(op->getContext());
-  builder.setInsertionPointAfter(op);
-  SmallVector<Value> gradients = op.buildGradient(builder, op->getResults(), {true});
-  ASSERT_EQ(gradients.size(), 1u);
-  EXPECT_FALSE(gradients[0]);
+  const std::string reals = "tensor<2x1x3xf64>", integers = "tensor<2x1xi32>";
+  for (auto [text, type] :
+       {std::pair("argmax %x : (" + reals + ") -> " + integers, reals),
+        std::pair("most_used %x seen 3 : (" + reals + ") -> " + integers, reals),
+        std::pair("clamp %x min 0 max 5 : " + integers, integers)}) {
+    auto module = parseSourceString<ModuleOp>("func.func @f(%x: " + type + ") -> " + integers +
+                                                  " {\n%r = memformer." + text +
+                                                  "\nreturn %r : " + integers + "\n}",
+                                              &context);
+    ASSERT_TRUE(module);
+    auto op = cast<DifferentiableOpInterface>(
+        &module->lookupSymbol<func::FuncOp>("f").getBody().front().front());
+    OpBuilder builder(op->getContext());
+    builder.setInsertionPointAfter(op);
+    SmallVector<Value> gradients = op.buildGradient(builder, op->getResults(), {true});
+    ASSERT_EQ(gradients.size(), 1u);
+    EXPECT_FALSE(gradients[0]);
+  }
 }
 
 TEST(GradientTable, WhatIsObservedRefuses) {
