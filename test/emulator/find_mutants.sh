@@ -40,6 +40,8 @@ order)
     programs sm_80 "$models/$model.toml"
     mutants sm_80 --kinds=order --only=relative
   done
+  programs sm_80 "$models/used.toml"
+  mutants sm_80 --kinds=order --only=most_used
   programs sm_75 "$models/wide.toml"
   mutants sm_75 --kinds=order --only=gemm
   programs sm_90a "$models/wide.toml"
@@ -53,6 +55,9 @@ numbers)
   mutants sm_80 --kinds=numbers
   programs sm_80 "$models/distances-even.toml"
   mutants sm_80 --kinds=numbers --only=relative
+  programs sm_80 "$models/used.toml"
+  mutants sm_80 --kinds=numbers --only=most_used
+  mutants sm_80 --kinds=numbers --only=attention_usage
   ;;
 full)
   failed=0
