@@ -12,9 +12,11 @@ void LayerBuilder::createRecurrence(StringRef name, const Names &states, Names i
   module = ModuleOp::create(location);
   if (model.precision == "bf16")
     module->setAttr(precisionAttribute, TypeAttr::get(builder.getBF16Type()));
+  if (model.precision == "f16")
+    module->setAttr(precisionAttribute, TypeAttr::get(builder.getF16Type()));
   if (model.precision == "tf32")
     module->setAttr(precisionAttribute, TypeAttr::get(FloatTF32Type::get(builder.getContext())));
-  if (model.generationWeights != (model.precision == "tf32" ? "f32" : model.precision)) {
+  if (model.generationWeights != (model.precision == "bf16" ? "bf16" : "f32")) {
     Type type = model.generationWeights == "int8"   ? Type(builder.getI8Type())
                 : model.generationWeights == "bf16" ? Type(builder.getBF16Type())
                                                     : Type(builder.getF32Type());

@@ -24,8 +24,8 @@ def ToKernelsPass : Pass<"memformer-to-kernels", "::mlir::ModuleOp"> {
   let options = [
     Option<"panelWidth", "panel-width", "int64_t", "16", "Columns of a panel of packed weights: the target's">,
     Option<"rowBlock", "row-block", "int64_t", "16", "Rows whose sums one workgroup of a layer norm's gradient adds up">,
-    Option<"roundTF32", "round-tf32", "bool", "false", "Round what products multiply to tf32 where memformer.precision says so; else they multiply f32, which is no less exact">,
-    Option<"roundAttention", "round-attention", "bool", "false", "Let attention too round what it multiplies where the module's precision says so">,
+    ListOption<"products", "products", "std::string", "Types (bf16, f16, tf32) to which products round what they multiply where memformer.precision names one; of another precision they multiply f32, which is no less exact">,
+    ListOption<"attention", "attention", "std::string", "Types (bf16, f16) to which attention too rounds what it multiplies">,
     Option<"fewRows", "few-rows", "int64_t", "0", "Rows of the products, at most, that read the weights of a position as memformer.generation_weights says">
   ];
   let dependentDialects = ["::memformer::kernel::KernelDialect", "::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
@@ -61,7 +61,7 @@ def FusePass : Pass<"kernel-fuse", "::mlir::ModuleOp"> {
 def NarrowPass : Pass<"kernel-narrow", "::mlir::ModuleOp"> {
   let summary = "store values in the type to which all their readers round them";
   let description = [{
-    A result that only products and attention with `operands bf16` read becomes a tensor of bf16: half the bytes, and no other bit changes, for its readers would round each entry the same way. What a traversal saves is narrowed
+    A result that only products and attention with `operands bf16` (or `f16`) read becomes a tensor of bf16 (f16): half the bytes, and no other bit changes, for its readers would round each entry the same way. What a traversal saves is narrowed
     where the readers in all functions allow it.
   }];
   let dependentDialects = ["::memformer::kernel::KernelDialect"];

@@ -25,9 +25,12 @@ void memformer::buildSchedulePipeline(OpPassManager &manager, const ScheduleOpti
 }
 
 void memformer::buildKernelPipeline(OpPassManager &manager, const KernelOptions &options) {
+  auto listOf = [](const auto &option) {
+    return llvm::SmallVector<std::string>(option.begin(), option.end());
+  };
   manager.addPass(createToKernelsPass(ToKernelsPassOptions{.panelWidth = options.panelWidth,
-                                                           .roundTF32 = options.roundTF32,
-                                                           .roundAttention = options.roundAttention,
+                                                           .products = listOf(options.products),
+                                                           .attention = listOf(options.attention),
                                                            .fewRows = options.fewRows}));
   manager.addPass(createCSEPass());
   manager.addPass(createFusePass(

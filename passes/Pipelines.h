@@ -38,14 +38,13 @@ struct KernelOptions : mlir::PassPipelineOptions<KernelOptions> {
       *this, "fuse-normalize",
       llvm::cl::desc("make the normalisation of slots part of their attention"),
       llvm::cl::init(false)};
-  Option<bool> roundTF32{*this, "round-tf32",
-                         llvm::cl::desc("products round what they multiply to tf32 where the "
-                                        "module's precision says so"),
-                         llvm::cl::init(false)};
-  Option<bool> roundAttention{
-      *this, "round-attention",
-      llvm::cl::desc("let attention too round what it multiplies in a module of precision bf16"),
-      llvm::cl::init(false)};
+  ListOption<std::string> products{
+      *this, "products",
+      llvm::cl::desc("types (bf16, f16, tf32) to which products round what they multiply where the "
+                     "module's precision is one of them")};
+  ListOption<std::string> attention{
+      *this, "attention",
+      llvm::cl::desc("types (bf16, f16) to which attention rounds what it multiplies too")};
   Option<int64_t> fewRows{*this, "few-rows",
                           llvm::cl::desc("products of at most so many rows read the weights of a "
                                          "position, and layer norms become their prologue"),

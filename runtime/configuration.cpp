@@ -54,10 +54,10 @@ void readModel(TableReader &reader, ModelSettings &model) {
   }
   if (cachesHiddenStates(model))
     reader.boolean("untied_biases", model.untiedBiases);
-  const std::vector<std::string_view> precisions = {"f32", "bf16", "tf32"};
+  const std::vector<std::string_view> precisions = {"f32", "bf16", "f16", "tf32"};
   reader.choice("precision", precision, precisions);
   model.precision = precisions[precision];
-  // Those of tf32 are f32.
+  // CPUs, where alone these are read, multiply f32 in the other precisions.
   size_t weights = model.precision == "bf16" ? 1 : 0;
   reader.choice("generation_weights", weights, types);
   model.generationWeights = types[weights];

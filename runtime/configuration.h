@@ -28,7 +28,7 @@ struct ModelSettings {
   double dropout = 0.0;            // in [0, 1)
   bool tieEmbeddings = false;
   bool untiedBiases = false;     // transformer-xl, compressive-transformer: u and v of each layer
-  std::string precision = "f32"; // "f32", "tf32" or "bf16": what matrix products multiply
+  std::string precision = "f32"; // or "tf32", "bf16", "f16": what matrix products multiply
   /// "f32", "bf16" or "int8": the type of the weights that a generated position reads.
   std::string generationWeights = "f32";
 };

@@ -51,7 +51,7 @@ private:
   AttentionPlan plan;
   ProbabilityDropout dropout;
   float factor;
-  bool rounds; // what is multiplied, to bf16
+  Type rounding; // of what is multiplied, null for none
   const Buffer *selfKeys = nullptr, *selfValues = nullptr, *bias = nullptr;
   const Buffer *relativeQueries = nullptr, *relativeKeys = nullptr;
 
@@ -75,7 +75,7 @@ AttentionEmitter::AttentionEmitter(Emit &e, kernel::AttentionOp op,
       dropout(e, shape, op.getDropoutKey() ? &arguments.operands.back() : nullptr,
               op.getProbability().convertToDouble()),
       factor(float(op.getScale().convertToDouble() * std::numbers::log2e)),
-      rounds(bool(op.getOperandType())) {
+      rounding(op.getOperandType().value_or(Type())) {
   const Buffer *next = &arguments.operands[3];
   if (op.getSelfKey()) {
     selfKeys = next++;
@@ -140,7 +140,7 @@ void AttentionEmitter::emitBlock(Value batch, Value head) {
   if (single()) {
     loadQueries(0);
     if (isRelative())
-      loadTile(e, plan, relativeQuery, firstQuery, plan.queries, 0, relativeTile, false, factor);
+      loadTile(e, plan, relativeQuery, firstQuery, plan.queries, 0, relativeTile, Type(), factor);
   }
   Softmax begin = beginSoftmax();
   Emit::Carried carried = beginSums();
@@ -165,7 +165,8 @@ void AttentionEmitter::emitBlock(Value batch, Value head) {
 
 // Scores are powers of two: the factor is folded into the queries, where these are not rounded.
 void AttentionEmitter::loadQueries(int64_t chunk) {
-  loadTile(e, plan, query, firstQuery, plan.queries, chunk, queryTile, rounds, rounds ? 1 : factor);
+  loadTile(e, plan, query, firstQuery, plan.queries, chunk, queryTile, rounding,
+           rounding ? 1 : factor);
 }
 
 // Before the first key: nothing seen, or the self column.
@@ -175,7 +176,7 @@ AttentionEmitter::Softmax AttentionEmitter::beginSoftmax() {
   Value row = e.minIndex(e.addIndex(firstQuery, ownQuery), shape.queries - 1);
   Value score = e.strided(ownLane, shape.width, plan.lanesOfQuery(), e.real(0),
                           [&](Value column, ValueRange sum) {
-                            Value q = query.load(e, row, column, rounds);
+                            Value q = query.load(e, row, column, rounding);
                             Value k = e.load(selfKey.buffer, selfKey.at(e, row, column));
                             return Emit::Carried{e.fma(e.mul(q, e.real(factor)), k, sum[0])};
                           })[0];
@@ -228,9 +229,9 @@ void AttentionEmitter::findRelativeScores(const RelativeBlock &block) {
       if (piece + chunk > 0)
         e.barrier();
       if (!single())
-        loadTile(e, plan, relativeQuery, firstQuery, plan.queries, chunk, relativeTile, false,
+        loadTile(e, plan, relativeQuery, firstQuery, plan.queries, chunk, relativeTile, Type(),
                  factor);
-      loadTile(e, plan, relativeKey, block.firstOf(piece), plan.keys, chunk, keyTile, false);
+      loadTile(e, plan, relativeKey, block.firstOf(piece), plan.keys, chunk, keyTile, Type());
       e.barrier();
       products = square.multiply(e, {relativeTile, plan.pitch(), false},
                                  {keyTile, plan.pitch(), false}, plan.chunk, products);
@@ -253,9 +254,9 @@ AttentionEmitter::Softmax AttentionEmitter::updateSoftmax(Value firstKey, Softma
       e.barrier();
     if (!single())
       loadQueries(chunk);
-    loadTile(e, plan, key, firstKey, plan.keys, chunk, keyTile, rounds);
+    loadTile(e, plan, key, firstKey, plan.keys, chunk, keyTile, rounding);
     if (single())
-      loadTile(e, plan, value, firstKey, plan.keys, 0, valueTile, rounds);
+      loadTile(e, plan, value, firstKey, plan.keys, 0, valueTile, rounding);
     e.barrier();
     products = square.multiply(e, {queryTile, plan.pitch(), false}, {keyTile, plan.pitch(), false},
                                plan.chunk, products);
@@ -266,7 +267,7 @@ AttentionEmitter::Softmax AttentionEmitter::updateSoftmax(Value firstKey, Softma
   square.forEach(e, [&](int64_t i, Value row, Value column) {
     Value visible = emitVisible(e, shape, op.getCausal(), e.addIndex(firstQuery, row),
                                 e.addIndex(firstKey, column));
-    Value product = rounds ? e.mul(products[i], e.real(factor)) : products[i];
+    Value product = rounding ? e.mul(products[i], e.real(factor)) : products[i];
     Value place = e.at(row, plan.squarePitch(), column);
     if (isRelative())
       product = e.add(product, e.load(scores, place));
@@ -293,7 +294,7 @@ AttentionEmitter::Softmax AttentionEmitter::updateSoftmax(Value firstKey, Softma
     sum = e.add(sum, p);
     Value column = e.addIndex(firstKey, e.addIndex(ownLane, int64_t(i) * lanes));
     Value weight = dropout.apply(e, p, pair, global, column);
-    e.store(rounds ? e.rounded(weight) : weight, scores, place(int64_t(i)));
+    e.store(rounding ? e.rounded(weight, rounding) : weight, scores, place(int64_t(i)));
   }
   sum = e.sumLanes(sum, lanes);
   Value decay = emitExp2(e, e.sub(old.largest, largest));
@@ -325,7 +326,7 @@ Emit::Carried AttentionEmitter::addValues(Value firstKey, ValueRange sums) {
   for (int64_t chunk = 0; chunk < plan.chunks; ++chunk) {
     if (chunk > 0)
       e.barrier();
-    loadTile(e, plan, value, firstKey, plan.keys, chunk, valueTile, rounds);
+    loadTile(e, plan, value, firstKey, plan.keys, chunk, valueTile, rounding);
     e.barrier();
     Emit::Carried added = tile.multiply(e, weights, values, plan.keys, tile.zeros(e));
     forEachResult(chunk, [&](int64_t i, Value row, Value place) {
@@ -376,7 +377,7 @@ FailureOr<int64_t> emitAttention(Emit &e, kernel::AttentionOp op,
   AttentionShape shape(arguments.operands[0], arguments.operands[1], int64_t(op.getHeads()));
   if (failed(checkAttention(op, shape)))
     return failure();
-  if (op.getOperandType() && fitsTensorCores(e, shape))
+  if (op.getOperandType() && fitsTensorCores(e, *op.getOperandType(), shape))
     return emitMmaAttention(e, op, arguments);
   return AttentionEmitter(e, op, arguments).emit();
 }

@@ -31,10 +31,12 @@ bool Head::inVectors() const {
 
 Value Head::at(Emit &e, Value row, Value column) const { return e.at(row, stride, column); }
 
-static Value roundedIf(Emit &e, bool rounds, Value x) { return rounds ? e.rounded(x) : x; }
+static Value roundedIf(Emit &e, Type rounding, Value x) {
+  return rounding ? e.rounded(x, rounding) : x;
+}
 
-Value Head::load(Emit &e, Value row, Value column, bool rounds) const {
-  return roundedIf(e, rounds && !buffer.isNarrow(), e.load(buffer, at(e, row, column)));
+Value Head::load(Emit &e, Value row, Value column, Type rounding) const {
+  return roundedIf(e, buffer.isNarrow() ? Type() : rounding, e.load(buffer, at(e, row, column)));
 }
 
 static int64_t roundUp(int64_t x, int64_t to) { return (x + to - 1) / to * to; }
@@ -97,13 +99,14 @@ AttentionPlan::AttentionPlan(const GpuTarget &target, const AttentionShape &shap
 }
 
 void loadTile(Emit &e, const AttentionPlan &plan, const Head &head, Value first, int64_t rows,
-              int64_t chunk, const Buffer &target, bool rounds, float factor) {
+              int64_t chunk, const Buffer &target, Type rounding, float factor) {
   int64_t run = head.inVectors() ? 4 : 1, begin = chunk * plan.chunk;
   int64_t runs = plan.chunk / run, total = rows * runs, threads = plan.threads;
   int64_t active = std::min(plan.chunk, head.width - begin);
-  rounds &= !head.buffer.isNarrow();
+  if (head.buffer.isNarrow())
+    rounding = {};
   auto scaled = [&](Value x) {
-    x = roundedIf(e, rounds, x);
+    x = roundedIf(e, rounding, x);
     return factor == 1 ? x : e.mul(x, e.real(factor));
   };
   auto load = [&](Value number) {

@@ -34,8 +34,8 @@ struct Head {
   /// Vectors of 4 entries may be loaded at multiples of 4.
   bool inVectors() const;
   mlir::Value at(Emit &e, mlir::Value row, mlir::Value column) const;
-  /// The entry, rounded to bf16 where `rounds`.
-  mlir::Value load(Emit &e, mlir::Value row, mlir::Value column, bool rounds) const;
+  /// The entry, rounded to a type where there is one.
+  mlir::Value load(Emit &e, mlir::Value row, mlir::Value column, mlir::Type rounding) const;
 };
 
 /// One head of each tensor of an attention's gradient; `self…` where there is a self column,
@@ -83,9 +83,9 @@ struct AttentionPlan {
 
 /// Rows [first, first + rows), counted modulo 2³², of a chunk of a head to shared memory,
 /// multiplied by `factor`; rows beyond the last repeat it, columns beyond the width are zero.
-/// `rounds`: to bf16 first.
+/// `rounding`: to that first, where there is one.
 void loadTile(Emit &e, const AttentionPlan &plan, const Head &head, mlir::Value first, int64_t rows,
-              int64_t chunk, const Buffer &target, bool rounds, float factor = 1);
+              int64_t chunk, const Buffer &target, mlir::Type rounding, float factor = 1);
 
 /// Keys below this are all that `count` queries from the first on see.
 mlir::Value endOfKeys(Emit &e, const AttentionShape &shape, bool causal, mlir::Value first,

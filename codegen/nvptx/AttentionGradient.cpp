@@ -62,7 +62,7 @@ private:
   AttentionPlan plan;
   ProbabilityDropout dropout;
   float scale;
-  bool rounds; // what is multiplied, to bf16
+  Type rounding; // of what is multiplied, null for none
 
   Value pair;
   /// In shared memory: tiles [rows, chunk]; the probabilities after dropout and the scores'
@@ -83,7 +83,8 @@ GradientEmitter::GradientEmitter(Emit &e, kernel::AttentionGradientOp op,
       plan(e.target, shape, op.getRelativeKey() ? 3 : 2, 2, 2),
       dropout(e, shape, op.getDropoutKey() ? &arguments.operands.back() : nullptr,
               op.getProbability().convertToDouble()),
-      scale(float(op.getScale().convertToDouble())), rounds(bool(op.getOperandType())) {}
+      scale(float(op.getScale().convertToDouble())),
+      rounding(op.getOperandType().value_or(Type())) {}
 
 int64_t GradientEmitter::emit() {
   e.setThreads(AttentionPlan::threads);
@@ -133,17 +134,17 @@ int64_t GradientEmitter::emit() {
 }
 
 void GradientEmitter::loadQueries(Value firstQuery, int64_t chunk) {
-  loadTile(e, plan, query, firstQuery, plan.queries, chunk, queryTile, rounds);
-  loadTile(e, plan, gradient, firstQuery, plan.queries, chunk, gradientTile, rounds);
+  loadTile(e, plan, query, firstQuery, plan.queries, chunk, queryTile, rounding);
+  loadTile(e, plan, gradient, firstQuery, plan.queries, chunk, gradientTile, rounding);
   if (isRelative() && single())
-    loadTile(e, plan, relativeQuery, firstQuery, plan.queries, chunk, relativeTile, false);
+    loadTile(e, plan, relativeQuery, firstQuery, plan.queries, chunk, relativeTile, Type());
 }
 
 void GradientEmitter::loadKeys(Value firstKey, int64_t chunk) {
-  loadTile(e, plan, key, firstKey, plan.keys, chunk, keyTile, rounds);
+  loadTile(e, plan, key, firstKey, plan.keys, chunk, keyTile, rounding);
   // Before that of values, the tile is that of what distances need.
   if (!isRelative() || !single())
-    loadTile(e, plan, value, firstKey, plan.keys, chunk, valueTile, rounds);
+    loadTile(e, plan, value, firstKey, plan.keys, chunk, valueTile, rounding);
 }
 
 // Of each query of the block; the caller puts a barrier behind.
@@ -151,8 +152,8 @@ void GradientEmitter::findStatistics(Value firstQuery) {
   Value row = e.minIndex(e.addIndex(firstQuery, ownQuery), shape.queries - 1);
   Value delta = e.strided(ownLane, shape.width, plan.lanesOfQuery(), e.real(0),
                           [&](Value column, ValueRange sum) {
-                            Value g = gradient.load(e, row, column, rounds);
-                            Value o = result.load(e, row, column, false);
+                            Value g = gradient.load(e, row, column, rounding);
+                            Value o = result.load(e, row, column, Type());
                             return Emit::Carried{e.fma(g, o, sum[0])};
                           })[0];
   delta = e.sumLanes(delta, plan.lanesOfQuery());
@@ -174,7 +175,7 @@ void GradientEmitter::emitSelf(Value firstQuery) {
   Value global = e.addIndex(firstQuery, ownQuery);
   Value row = e.minIndex(global, shape.queries - 1);
   auto entry = [&](const Head &head, Value column) {
-    return head.load(e, row, column, rounds && (&head == &query || &head == &gradient));
+    return head.load(e, row, column, &head == &query || &head == &gradient ? rounding : Type());
   };
   Emit::Carried sums = e.strided(
       ownLane, shape.width, lanes, {e.real(0), e.real(0)}, [&](Value column, ValueRange sums) {
@@ -208,8 +209,8 @@ void GradientEmitter::findSlanted(const RelativeBlock &block, Value firstQuery, 
       if (piece + chunk > 0)
         e.barrier();
       if (!single())
-        loadTile(e, plan, rows, firstQuery, plan.queries, chunk, tile, false);
-      loadTile(e, plan, others, block.firstOf(piece), plan.keys, chunk, valueTile, false);
+        loadTile(e, plan, rows, firstQuery, plan.queries, chunk, tile, Type());
+      loadTile(e, plan, others, block.firstOf(piece), plan.keys, chunk, valueTile, Type());
       e.barrier();
       products = of.multiply(e, {tile, plan.pitch(), false}, {valueTile, plan.pitch(), false},
                              plan.chunk, products);
@@ -227,7 +228,7 @@ void GradientEmitter::findSquares(Value firstQuery, Value firstColumn, bool colu
     findSlanted(block, firstQuery, relativeQuery, relativeTile, relativeKey, scoreGradients);
     e.barrier();
     if (single())
-      loadTile(e, plan, value, firstColumn, plan.keys, 0, valueTile, false);
+      loadTile(e, plan, value, firstColumn, plan.keys, 0, valueTile, Type());
   } else if (isRelative()) {
     findSlanted(block, firstQuery, query, queryTile, key, scoreGradients);
     e.barrier();
@@ -241,8 +242,8 @@ void GradientEmitter::findSquares(Value firstQuery, Value firstColumn, bool colu
       loadQueries(firstQuery, chunk);
       loadKeys(firstColumn, chunk);
     } else if (!single()) {
-      loadTile(e, plan, relativeQuery, firstQuery, plan.queries, chunk, relativeTile, false);
-      loadTile(e, plan, relativeKey, firstColumn, plan.keys, chunk, keyTile, false);
+      loadTile(e, plan, relativeQuery, firstQuery, plan.queries, chunk, relativeTile, Type());
+      loadTile(e, plan, relativeKey, firstColumn, plan.keys, chunk, keyTile, Type());
     }
     e.barrier();
     const Buffer &rows = columnsAreKeys ? queryTile : relativeTile;
@@ -274,7 +275,7 @@ void GradientEmitter::findSquares(Value firstQuery, Value firstColumn, bool colu
     Value place = e.at(row, plan.squarePitch(), column);
     auto store = [&](Value x, const Buffer &square) {
       x = e.select(seen, x, zero);
-      e.store(rounds ? e.rounded(x) : x, square, place);
+      e.store(rounding ? e.rounded(x, rounding) : x, square, place);
     };
     store(ds, scoreGradients);
     if (columnsAreKeys)
@@ -336,7 +337,7 @@ void GradientEmitter::add(Sums &sums, const SharedFactor &weights, const Head &r
   for (int64_t chunk = 0; chunk < plan.chunks; ++chunk) {
     if (chunk > 0)
       e.barrier();
-    loadTile(e, plan, rows, firstRow, depth, chunk, tile, rounds);
+    loadTile(e, plan, rows, firstRow, depth, chunk, tile, rounding);
     e.barrier();
     Emit::Carried added = sums.tile.multiply(e, weights, factor, depth, sums.tile.zeros(e));
     forEachEntry(sums, chunk, [&](int64_t i, Value, Value place) {
@@ -356,7 +357,7 @@ void GradientEmitter::addRelative(Sums &sums, Value firstQuery, Value firstKey) 
     Value first = block.firstOf(piece);
     int64_t rows = block.rowsOf(piece);
     if (single()) {
-      loadTile(e, plan, relativeKey, first, rows, 0, valueTile, false);
+      loadTile(e, plan, relativeKey, first, rows, 0, valueTile, Type());
       e.barrier();
     }
     add(sums, {probabilities, plan.squarePitch(), false}, relativeKey, first, valueTile, rows);
@@ -445,7 +446,7 @@ void GradientEmitter::emitQueries(Value firstQuery) {
 // Of a block of relative keys, the first query that sees one has Lq − 1 behind the last of them.
 void GradientEmitter::emitRelativeKeys(Value firstRow) {
   if (single())
-    loadTile(e, plan, relativeKey, firstRow, plan.keys, 0, keyTile, false);
+    loadTile(e, plan, relativeKey, firstRow, plan.keys, 0, keyTile, Type());
   Sums sums = begin(relativeKeyGradient, firstRow, false);
   Value first = e.index(0);
   if (int64_t most = shape.queries - plan.keys; most > 0)
@@ -510,7 +511,7 @@ FailureOr<int64_t> emitAttentionGradient(Emit &e, kernel::AttentionGradientOp op
   AttentionShape shape(arguments.operands[1], arguments.operands[2], int64_t(op.getHeads()));
   if (failed(checkAttention(op, shape)))
     return failure();
-  if (op.getOperandType() && fitsTensorCores(e, shape))
+  if (op.getOperandType() && fitsTensorCores(e, *op.getOperandType(), shape))
     return emitMmaAttentionGradient(e, op, arguments);
   return GradientEmitter(e, op, arguments).emit();
 }

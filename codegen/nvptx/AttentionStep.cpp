@@ -125,11 +125,11 @@ FailureOr<int64_t> emitAttentionWeights(Emit &e, kernel::AttentionWeightsOp op,
     Value batch = e.divIndex(pair, shape.heads), head = e.remIndex(pair, shape.heads);
     Head query(e, shape, queries, shape.queries, batch, head);
     Head key(e, shape, keys, shape.keys, batch, head);
-    bool rounds = bool(op.getOperandType());
-    auto product = [&](const Head &other, Value j, bool roundsOther) {
+    Type rounding = op.getOperandType().value_or(Type());
+    auto product = [&](const Head &other, Value j, Type roundingOther) {
       return e.loop(e.index(0), e.index(shape.width), 1, e.real(0), [&](Value c, ValueRange sum) {
-        Value q = query.load(e, i, c, rounds);
-        return Emit::Carried{e.fma(q, other.load(e, j, c, roundsOther), sum[0])};
+        Value q = query.load(e, i, c, rounding);
+        return Emit::Carried{e.fma(q, other.load(e, j, c, roundingOther), sum[0])};
       });
     };
     Value hidden = e.real(-std::numeric_limits<float>::infinity());
@@ -138,10 +138,10 @@ FailureOr<int64_t> emitAttentionWeights(Emit &e, kernel::AttentionWeightsOp op,
     if (self) {
       Head selfKey(e, shape, arguments.operands[1], shape.queries, batch, head);
       score = e.choose(
-          e.less(column, 1), e.b.getF32Type(), [&] { return product(selfKey, i, false); },
-          [&] { return product(key, j, rounds); })[0];
+          e.less(column, 1), e.b.getF32Type(), [&] { return product(selfKey, i, Type()); },
+          [&] { return product(key, j, rounding); })[0];
     } else {
-      score = product(key, j, rounds)[0];
+      score = product(key, j, rounding)[0];
     }
     Value scaled = e.mul(score, e.real(float(op.getScale().convertToDouble())));
     if (op.getCausal()) {

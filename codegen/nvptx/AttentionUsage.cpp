@@ -38,11 +38,11 @@ FailureOr<int64_t> emitAttentionUsage(Emit &e, kernel::AttentionUsageOp op,
           Value product = e.strided(
               e.lane(), shape.width, Emit::warp, e.real(0), [&](Value column, ValueRange sum) {
                 Value next =
-                    e.fma(query.load(e, i, column, false), key.load(e, j, column, false), sum[0]);
+                    e.fma(query.load(e, i, column, Type()), key.load(e, j, column, Type()), sum[0]);
                 if (op.getRelativeKey()) {
                   Value row = e.sub(e.addIndex(j, shape.queries - 1), i);
-                  next = e.fma(relativeQuery.load(e, i, column, false),
-                               relativeKey.load(e, row, column, false), next);
+                  next = e.fma(relativeQuery.load(e, i, column, Type()),
+                               relativeKey.load(e, row, column, Type()), next);
                 }
                 return Emit::Carried{next};
               })[0];

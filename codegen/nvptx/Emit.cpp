@@ -160,21 +160,15 @@ Buffer Emit::from(const Buffer &buffer, Value index) {
   return part;
 }
 
-// The f32 whose high half is the i16, and whose low half is zero.
-static Value widened(Emit &e, Value x) {
-  Value word = arith::ExtUIOp::create(e.b, e.loc, e.b.getI32Type(), x);
-  return e.fromBits(arith::ShLIOp::create(e.b, e.loc, word, e.integer(16)));
-}
-
 Value Emit::load(const Buffer &buffer, Value index) {
   Value x = LLVM::LoadOp::create(b, loc, storedType(b, buffer), pointerTo(buffer, index),
                                  bytesOf(buffer));
-  return buffer.isNarrow() ? widened(*this, x) : x;
+  return buffer.isNarrow() ? widened(x, buffer.element) : x;
 }
 
 void Emit::store(Value value, const Buffer &buffer, Value index) {
   if (buffer.isNarrow())
-    value = arith::TruncIOp::create(b, loc, b.getI16Type(), narrowBits(value));
+    value = narrowBits(value, buffer.element);
   LLVM::StoreOp::create(b, loc, value, pointerTo(buffer, index), bytesOf(buffer));
 }
 
@@ -203,8 +197,8 @@ SmallVector<Value> Emit::loadVector(const Buffer &buffer, Value index, int64_t c
     return loaded;
   SmallVector<Value> values;
   for (Value word : loaded) {
-    values.push_back(fromBits(arith::ShLIOp::create(b, loc, word, integer(16))));
-    values.push_back(fromBits(arith::AndIOp::create(b, loc, word, integer(int32_t(0xffff0000)))));
+    auto [low, high] = entriesOf(word, buffer.element);
+    values.append({low, high});
   }
   return values;
 }
@@ -215,7 +209,7 @@ void Emit::storeVector(ValueRange values, const Buffer &buffer, Value index) {
   if (buffer.isNarrow()) {
     words.clear();
     for (size_t i = 0; i < values.size(); i += 2)
-      words.push_back(narrowPair(values[i], values[i + 1]));
+      words.push_back(narrowPair(values[i], values[i + 1], buffer.element));
   }
   Value pointer = pointerTo(buffer, index), stored = words[0];
   if (words.size() > 1) {
@@ -250,45 +244,6 @@ void Emit::barrier() {
   else // Not the one that all threads meet at.
     call("llvm.nvvm.barrier.cta.sync.aligned.count", {},
          {integer(1), integer(int32_t(place.threads))});
-}
-
-//===-- bf16
-//--------------------------------------------------------------------------------------===//
-
-Value Emit::narrowBits(Value x) {
-  Value word = bits(x);
-  Value high = arith::ShRUIOp::create(b, loc, word, integer(16));
-  Value odd = arith::AndIOp::create(b, loc, high, integer(1));
-  Value rounded = add(word, add(odd, integer(0x7fff)));
-  // What is not a number stays so: its bits must not overflow to infinity.
-  Value quiet = arith::OrIOp::create(b, loc, word, integer(0x00400000));
-  Value isNaN = compare(arith::CmpFPredicate::UNO, x, x);
-  return arith::ShRUIOp::create(b, loc, select(isNaN, quiet, rounded), integer(16));
-}
-
-Value Emit::rounded(Value x) {
-  return fromBits(arith::ShLIOp::create(b, loc, narrowBits(x), integer(16)));
-}
-
-Value Emit::rounded(Value x, Type type) {
-  if (type.isBF16())
-    return rounded(x);
-  if (target.hasTF32())
-    return fromBits(call("llvm.nvvm.f2tf32.rna", b.getI32Type(), {x}));
-  // Half of a last place is added, and what is below a place cut off; what is not a number stays.
-  Value sum = add(bits(x), integer(0x1000));
-  Value cut = fromBits(arith::AndIOp::create(b, loc, sum, integer(int32_t(0xffffe000))));
-  return select(compare(arith::CmpFPredicate::UNO, x, x), x, cut);
-}
-
-Value Emit::narrowPair(Value low, Value high) {
-  if (target.hasBF16()) {
-    auto pair = VectorType::get({2}, b.getBF16Type());
-    Value packed = call("llvm.nvvm.ff2bf16x2.rn", pair, {high, low});
-    return LLVM::BitcastOp::create(b, loc, b.getI32Type(), packed);
-  }
-  Value shifted = arith::ShLIOp::create(b, loc, narrowBits(high), integer(16));
-  return arith::OrIOp::create(b, loc, shifted, narrowBits(low));
 }
 
 } // namespace memformer::nvptx

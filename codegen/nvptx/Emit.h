@@ -4,6 +4,7 @@
 #define MEMFORMER_CODEGEN_NVPTX_EMIT_H
 
 #include "codegen/nvptx/GpuTarget.h"
+#include "dialect/kernel/Shapes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
@@ -11,13 +12,14 @@
 
 namespace memformer::nvptx {
 
-/// Dense entries in global or shared memory. Entries of bf16 are read and written as f32.
+/// Dense entries in global or shared memory. Entries of bf16 and f16 are read and
+/// written as f32.
 struct Buffer {
   mlir::Value pointer;
   mlir::Type element;
   llvm::SmallVector<int64_t> shape;
 
-  bool isNarrow() const { return element.isBF16(); }
+  bool isNarrow() const { return kernel::isNarrow(element); }
   int64_t entries() const;
   /// Leading dimensions collapsed; the last one (1 for rank 0).
   int64_t rows() const;
@@ -146,19 +148,22 @@ public:
   /// Four matrices of 8 × 4 words in shared memory, of which lane i gives the address of row i mod
   /// 8 of matrix i / 8: word i mod 4 of row i / 4 of each. Transposed are 8 × 8 halves of words.
   llvm::SmallVector<mlir::Value> loadMatrices(mlir::Value pointer, bool transposed);
-  /// sums + A B: 16 × 16 by 16 × 8 of bf16, fragments as mma.sync.m16n8k16 has them; 16 × 8 by 8 ×
-  /// 8 of f32 whose low bits are not looked at, as mma.sync.m16n8k8.tf32 has them.
-  Carried multiplyMatrices(mlir::ValueRange a, mlir::ValueRange b, mlir::ValueRange sums);
+  /// sums + A B: 16 × 16 by 16 × 8 of bf16 or f16, fragments as mma.sync.m16n8k16 has them; 16 × 8
+  /// by 8 × 8 of f32 whose low bits are not looked at, as mma.sync.m16n8k8.tf32 has them.
+  Carried multiplyMatrices(mlir::Type type, mlir::ValueRange a, mlir::ValueRange b,
+                           mlir::ValueRange sums);
   Carried multiplyTF32(mlir::ValueRange a, mlir::ValueRange b, mlir::ValueRange sums);
 
-  // bf16 as the high half of an f32.
-  /// The nearest, ties to even, as i32 in whose low half it is; the high half is zero.
-  mlir::Value narrowBits(mlir::Value x);
-  mlir::Value rounded(mlir::Value x);
-  /// The nearest of bf16, ties to even, or of tf32, ties away from zero.
+  // Narrower types than f32. Beyond the largest number of one is infinity.
+  /// The nearest of bf16 or f16, ties to even, or of tf32, ties away from zero.
   mlir::Value rounded(mlir::Value x, mlir::Type type);
-  /// Two numbers rounded, the first in the low half.
-  mlir::Value narrowPair(mlir::Value low, mlir::Value high);
+  /// The nearest of bf16 or f16 as i16.
+  mlir::Value narrowBits(mlir::Value x, mlir::Type type);
+  /// Two numbers rounded to bf16 or f16 as i32, the first in the low half.
+  mlir::Value narrowPair(mlir::Value low, mlir::Value high, mlir::Type type);
+  /// Those numbers as f32; and that of an i16.
+  std::pair<mlir::Value, mlir::Value> entriesOf(mlir::Value word, mlir::Type type);
+  mlir::Value widened(mlir::Value half, mlir::Type type);
 
   // Calls of LLVM's intrinsics. `result` is null for none.
   mlir::Value call(llvm::StringRef intrinsic, mlir::Type result, mlir::ValueRange arguments);

@@ -15,10 +15,10 @@ struct GemmShape {
 
   int64_t m, n, k;
   bool transposeA, packed, normalized;
-  /// To which factors are rounded: bf16, tf32, or null.
+  /// To which factors are rounded: bf16, f16, tf32, or null.
   mlir::Type operandType;
   /// Packed entries of two consecutive k are side by side.
-  bool inPairs() const { return operandType && operandType.isBF16(); }
+  bool inPairs() const { return operandType && kernel::isNarrow(operandType); }
   /// Columns of a packed panel, 0 without.
   int64_t panel = 0;
 };

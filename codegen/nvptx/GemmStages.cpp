@@ -114,7 +114,7 @@ void GemmStages::keepStage(const Stage &stage, const Buffer &from, Value slot, V
   for (size_t i = 0; i < entries.size(); i += of) {
     Value number = e.addIndex(e.thread(), int64_t(i / of) * e.threads());
     Value to = e.at(e.divIndex(number, stage.words), stage.pitch, e.remIndex(number, stage.words));
-    Value word = of == 2                           ? e.narrowPair(entries[i], entries[i + 1])
+    Value word = of == 2 ? e.narrowPair(entries[i], entries[i + 1], shape.operandType)
                  : form.rounds && !from.isNarrow() ? e.rounded(entries[i], shape.operandType)
                                                    : entries[i];
     e.store(word, stage.buffer, e.addIndex(e.mulIndex(slot, stage.size()), to));

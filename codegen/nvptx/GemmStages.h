@@ -12,7 +12,7 @@ struct StageForm {
   int64_t rows, columns;
   /// Words of a step along the depth, a multiple of 4.
   int64_t depth;
-  /// Entries of a word of 32 bits: 2 of bf16, or one of f32.
+  /// Entries of a word of 32 bits: 2 of bf16 or f16, or one of f32.
   int64_t entriesOfWord;
   /// Words between one row and the next beyond a row's own, multiples of 4: where words along the
   /// depth are rows, and where rows and columns of C are.

@@ -11,7 +11,7 @@ namespace memformer::nvptx {
 // Shared memory and threads as in the CUDA programming guide's table of compute capabilities, the
 // other numbers as in the GPU's data sheet (dense rates).
 static const GpuTarget targets[] = {
-    {"sm_75", "T4", 75, 65, 48 << 10, 64 << 10, 64 << 10, 4 << 20, 40, 1024, 320e9, 8.1e12, 0},
+    {"sm_75", "T4", 75, 65, 48 << 10, 64 << 10, 64 << 10, 4 << 20, 40, 1024, 320e9, 8.1e12, 65e12},
     {"sm_80", "A100", 80, 70, 48 << 10, 163 << 10, 164 << 10, 40 << 20, 108, 2048, 1555e9, 19.5e12,
      312e12},
     {"sm_86", "A10", 86, 71, 48 << 10, 99 << 10, 100 << 10, 6 << 20, 72, 1536, 600e9, 31.2e12,

@@ -27,20 +27,25 @@ struct GpuTarget {
   int64_t cacheBytes;
   int64_t multiprocessors;
   int64_t threadsOfMultiprocessor;
-  /// Bytes a second, and operations a second of f32 on ordinary lanes and of bf16 on tensor cores.
-  double bandwidth, f32Rate, bf16Rate;
+  /// Bytes a second, and operations a second of f32 on ordinary lanes and of types of 16 bits on
+  /// tensor cores.
+  double bandwidth, f32Rate, tensorRate;
   /// Of tf32 on tensor cores: half of that on all of them.
-  double tf32Rate() const { return bf16Rate / 2; }
+  double tf32Rate() const { return tensorRate / 2; }
 
   static constexpr int64_t warp = 32;
   static constexpr int64_t registersOfMultiprocessor = 65536;
 
-  /// mma.sync of bf16 and of tf32, cp.async: compute capability 8.
+  /// mma.sync of bf16 and of tf32, and of f16 with a depth of 16, conversions of two numbers at a
+  /// time, cp.async: compute capability 8. All have mma.sync of f16 with a depth of 8, and
+  /// ldmatrix.
   bool hasBF16() const { return capability >= 80; }
   bool hasTF32() const { return capability >= 80; }
+  bool hasDeepF16() const { return capability >= 80; }
+  bool hasPairConversions() const { return capability >= 80; }
   /// Whether tensor cores multiply entries of this type here.
   bool hasMatrixProducts(mlir::Type type) const {
-    return (type.isBF16() && hasBF16()) || (type.isTF32() && hasTF32());
+    return type.isF16() || (type.isBF16() && hasBF16()) || (type.isTF32() && hasTF32());
   }
   bool hasAsyncCopies() const { return capability >= 80; }
 

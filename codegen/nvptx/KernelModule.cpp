@@ -68,7 +68,7 @@ static LogicalResult checkTensors(Operation *op, ArrayRef<program::KernelArgumen
   constexpr int64_t mostEntries = (int64_t(1) << 32) - (1 << 20);
   for (const program::KernelArgument &argument : arguments) {
     if (bufferOf(argument, op->getContext()).element.isInteger(8))
-      return op->emitError("expected tensors of f32, bf16 or i32 on a GPU, but got one of i8");
+      return op->emitError("expected tensors of f32, bf16, f16 or i32 on a GPU, but got one of i8");
     if (argument.bytes / 2 > mostEntries &&
         bufferOf(argument, op->getContext()).entries() > mostEntries)
       return op->emitError("expected tensors of at most ")

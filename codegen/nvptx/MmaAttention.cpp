@@ -1,4 +1,5 @@
-// kernel.attention of bf16 on tensor cores: a warp has 16 queries, scores stay in its registers.
+// kernel.attention of bf16 or f16 on tensor cores: a warp has 16 queries, scores stay in its
+// registers.
 
 #include "codegen/nvptx/Emitters.h"
 #include "codegen/nvptx/Math.h"
@@ -49,6 +50,7 @@ private:
   Emit &e;
   kernel::AttentionOp op;
   const KernelArguments &arguments;
+  Type type; // to which what is multiplied is rounded
   AttentionShape shape;
   ProbabilityDropout dropout;
   float factor; // of scores, which become powers of two
@@ -66,7 +68,7 @@ private:
 };
 
 MmaAttention::MmaAttention(Emit &e, kernel::AttentionOp op, const KernelArguments &arguments)
-    : e(e), op(op), arguments(arguments),
+    : e(e), op(op), arguments(arguments), type(*op.getOperandType()),
       shape(arguments.operands[0], arguments.operands[1], int64_t(op.getHeads())),
       dropout(e, shape, op.getDropoutKey() ? &arguments.operands.back() : nullptr,
               op.getProbability().convertToDouble()),
@@ -97,9 +99,9 @@ int64_t MmaAttention::emit() {
   e.setThreads(warps * Emit::warp);
   e.keepLoops();
   int64_t rowsOfBlock = warps * 16, slots = tilesOfKeys > 1 ? 2 : 1;
-  queryTile = NarrowTile(e, rowsOfBlock, columns);
-  keyTile = NarrowTile(e, keysOfTile, columns, slots);
-  valueTile = NarrowTile(e, keysOfTile, columns, slots);
+  queryTile = NarrowTile(e, type, rowsOfBlock, columns);
+  keyTile = NarrowTile(e, type, keysOfTile, columns, slots);
+  valueTile = NarrowTile(e, type, keysOfTile, columns, slots);
   QuadPlace place(e);
   column = place.column;
   isFirstLane = place.isFirst;
@@ -201,7 +203,7 @@ MmaAttention::State MmaAttention::begin() {
   for (int64_t k = 0; k < columns; k += 16) {
     SmallVector<Value> words = queryFragment(k);
     for (int64_t i = 0; i < 4; ++i) {
-      auto [q0, q1] = entriesOf(e, words[i]);
+      auto [q0, q1] = e.entriesOf(words[i], type);
       auto [k0, k1] = loadPair(e, selfKey, global[i % 2], e.addIndex(column, k + i / 2 * 8));
       scores[i % 2] = e.fma(q0, k0, e.fma(q1, k1, scores[i % 2]));
     }
@@ -239,7 +241,7 @@ MmaAttention::State MmaAttention::update(Value firstKey, Value slot, State state
   for (int64_t k = 0; k < columns; k += 16) {
     SmallVector<Value> a = queryFragment(k);
     for (int64_t j = 0; j < keysOfTile; j += 16)
-      multiplyPair(e, a, keyTile.fragment(e, slot, Fragment::B, e.index(0), j, k),
+      multiplyPair(e, type, a, keyTile.fragment(e, slot, Fragment::B, e.index(0), j, k),
                    MutableArrayRef<Value>(scores).slice(size_t(j / 2), 8));
   }
   // The factor is part of the exponent's multiply-add, unless it turns the order of scores round.
@@ -288,9 +290,9 @@ MmaAttention::State MmaAttention::update(Value firstKey, Value slot, State state
       p = dropout.apply(e, p, pair, rows[i / 2 % 2], e.addIndex(e.addIndex(firstKey, column), j));
     }
   for (int64_t k = 0; k < keysOfTile; k += 16) {
-    SmallVector<Value> a = fragmentOfSums(e, ValueRange(scores).slice(size_t(k / 2), 8));
+    SmallVector<Value> a = fragmentOfSums(e, type, ValueRange(scores).slice(size_t(k / 2), 8));
     for (int64_t j = 0; j < columns; j += 16)
-      multiplyPair(e, a, valueTile.fragment(e, slot, Fragment::BTransposed, e.index(0), k, j),
+      multiplyPair(e, type, a, valueTile.fragment(e, slot, Fragment::BTransposed, e.index(0), k, j),
                    MutableArrayRef<Value>(state.sums).slice(size_t(j / 2), 8));
   }
   return state;

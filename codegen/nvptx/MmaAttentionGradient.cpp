@@ -1,4 +1,4 @@
-// kernel.attention_gradient of bf16 on tensor cores: a warp has 16 keys or 16 queries.
+// kernel.attention_gradient of bf16 or f16 on tensor cores: a warp has 16 keys or 16 queries.
 
 #include "codegen/nvptx/MmaAttentionGradient.h"
 #include "codegen/nvptx/Math.h"
@@ -24,7 +24,7 @@ GradientPlan::GradientPlan(const AttentionShape &shape) {
 }
 
 MmaGradient::MmaGradient(Emit &e, kernel::AttentionGradientOp op, const KernelArguments &arguments)
-    : e(e), op(op), arguments(arguments),
+    : e(e), op(op), arguments(arguments), type(*op.getOperandType()),
       shape(arguments.operands[1], arguments.operands[2], int64_t(op.getHeads())), plan(shape),
       dropout(e, shape, op.getDropoutKey() ? &arguments.operands.back() : nullptr,
               op.getProbability().convertToDouble()),
@@ -37,11 +37,11 @@ int64_t MmaGradient::emit() {
   int64_t others = std::max(blocks(shape.keys, plan.other), blocks(shape.queries, plan.other));
   int64_t slots = others > 1 ? 2 : 1;
   for (NarrowTile &tile : ownTiles)
-    tile = NarrowTile(e, plan.own(), plan.columns);
+    tile = NarrowTile(e, type, plan.own(), plan.columns);
   for (NarrowTile &tile : otherTiles)
-    tile = NarrowTile(e, plan.other, plan.columns, slots);
+    tile = NarrowTile(e, type, plan.other, plan.columns, slots);
   if (plan.inOne)
-    square = NarrowTile(e, plan.own(), plan.other);
+    square = NarrowTile(e, type, plan.own(), plan.other);
   int64_t queries = plan.inOne ? slots * plan.other : std::max(slots * plan.other, plan.own());
   logs = e.shared(queries);
   deltas = e.shared(queries);
@@ -163,7 +163,8 @@ void MmaGradient::findSquares(const Rows &rows, Value firstOther, Value slot, in
           plan.inRegisters ? ownFragments[side][size_t(k / 16)]
                            : ownTiles[side].fragment(e, e.index(0), Fragment::A, warpRow, 0, k);
       for (int64_t j = 0; j < plan.step; j += 16)
-        multiplyPair(e, a, otherTiles[side].fragment(e, slot, Fragment::B, e.index(0), at + j, k),
+        multiplyPair(e, type, a,
+                     otherTiles[side].fragment(e, slot, Fragment::B, e.index(0), at + j, k),
                      MutableArrayRef<Value>(products[side]).slice(size_t(j / 2), 8));
     }
   }
@@ -217,10 +218,10 @@ void MmaGradient::meet(Rows &rows, Value firstOther, Value slot) {
       e.forgetLoads();
     findSquares(rows, firstOther, slot, at, weights, slopes);
     for (int64_t k = 0; k < plan.step; k += 16) {
-      SmallVector<Value> a = fragmentOfSums(e, ValueRange(slopes).slice(size_t(k / 2), 8));
+      SmallVector<Value> a = fragmentOfSums(e, type, ValueRange(slopes).slice(size_t(k / 2), 8));
       auto add = [&](ValueRange factor, const NarrowTile &tile, size_t begin) {
         for (int64_t j = 0; j < kept; j += 16)
-          multiplyPair(e, factor,
+          multiplyPair(e, type, factor,
                        tile.fragment(e, slot, Fragment::BTransposed, e.index(0), at + k,
                                      rows.beginColumn + j),
                        MutableArrayRef<Value>(rows.sums).slice(begin + size_t(j / 2), 8));
@@ -228,7 +229,8 @@ void MmaGradient::meet(Rows &rows, Value firstOther, Value slot) {
       add(a, otherTiles[0], 0);
       if (!rows.ofKeys)
         continue;
-      add(fragmentOfSums(e, ValueRange(weights).slice(size_t(k / 2), 8)), otherTiles[1], ofOne);
+      add(fragmentOfSums(e, type, ValueRange(weights).slice(size_t(k / 2), 8)), otherTiles[1],
+          ofOne);
       if (!plan.inOne)
         continue;
       for (int64_t i = 0; i < 4; ++i) {
@@ -258,7 +260,7 @@ void MmaGradient::addQueries(Value firstQuery, Value slot) {
             square.fragment(e, e.index(0), Fragment::ATransposed, e.index(0), k, 0, warpRow);
         for (int64_t j = 0; j < count; j += 16)
           multiplyPair(
-              e, a,
+              e, type, a,
               ownTiles[0].fragment(e, e.index(0), Fragment::BTransposed, e.index(0), k, begin + j),
               MutableArrayRef<Value>(sums).slice(size_t(j / 2), 8));
       }

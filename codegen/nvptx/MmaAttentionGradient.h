@@ -1,4 +1,4 @@
-// kernel.attention_gradient of bf16 on tensor cores: a warp has 16 keys or 16 queries.
+// kernel.attention_gradient of bf16 or f16 on tensor cores: a warp has 16 keys or 16 queries.
 
 #ifndef MEMFORMER_CODEGEN_NVPTX_MMAATTENTIONGRADIENT_H
 #define MEMFORMER_CODEGEN_NVPTX_MMAATTENTIONGRADIENT_H
@@ -68,6 +68,7 @@ private:
   Emit &e;
   kernel::AttentionGradientOp op;
   const KernelArguments &arguments;
+  mlir::Type type; // to which what is multiplied is rounded
   AttentionShape shape;
   GradientPlan plan;
   ProbabilityDropout dropout;

@@ -30,7 +30,7 @@ void MmaGradient::findStatistics(Value firstQuery, int64_t count, Value place, b
     };
     auto roundedEntry = [&](const Head &head, Value j) {
       auto [x, y] = loadPair(e, head, from, j);
-      return head.buffer.isNarrow() ? std::pair(x, y) : entriesOf(e, e.narrowPair(x, y));
+      return head.buffer.isNarrow() ? std::pair(x, y) : e.entriesOf(e.narrowPair(x, y, type), type);
     };
     auto add = [&](Value j, MutableArrayRef<Value> sums) {
       auto [g0, g1] = roundedEntry(gradient, j);

@@ -1,4 +1,4 @@
-// kernel.gemm on tensor cores, of factors that are rounded to bf16 or tf32.
+// kernel.gemm on tensor cores, of factors that are rounded to bf16, f16 or tf32.
 
 #include "codegen/nvptx/GemmStages.h"
 
@@ -55,7 +55,7 @@ private:
   /// The epilogue's pieces of rows, and entries of one in shared memory.
   int64_t pieceRows() const { return std::min<int64_t>(choice.rows, 64); }
   int64_t pieceEntries() const { return pieceRows() * (choice.columns + 8); }
-  bool isNarrow() const { return shape.operandType.isBF16(); }
+  bool isNarrow() const { return shape.inPairs(); }
   int64_t tilesOfRows() const { return choice.warpRows / 16; }
   int64_t tilesOfColumns() const { return choice.warpColumns / 8; }
 
@@ -158,7 +158,7 @@ Emit::Carried MmaEmitter::multiply(Value slot, ValueRange sums) {
               MutableArrayRef<Value>(next).slice(size_t(i * tilesOfColumns() + j + half) * 4, 4);
           ValueRange factor = ArrayRef<Value>(columns).slice(half * 2, 2);
           ArrayRef<Value> before(tile);
-          llvm::copy(isNarrow() ? e.multiplyMatrices(rows[i], factor, before)
+          llvm::copy(isNarrow() ? e.multiplyMatrices(shape.operandType, rows[i], factor, before)
                                 : e.multiplyTF32(rows[i], factor, before),
                      tile.begin());
         }

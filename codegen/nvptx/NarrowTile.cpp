@@ -1,4 +1,4 @@
-// Tiles of bf16 in shared memory, and the fragments of them that tensor cores multiply.
+// Tiles of bf16 or f16 in shared memory, and the fragments of them that tensor cores multiply.
 
 #include "codegen/nvptx/NarrowTile.h"
 
@@ -6,13 +6,13 @@ using namespace mlir;
 
 namespace memformer::nvptx {
 
-bool fitsTensorCores(const Emit &e, const AttentionShape &shape) {
+bool fitsTensorCores(const Emit &e, Type type, const AttentionShape &shape) {
   constexpr int64_t least = 8, most = 256;
-  return e.target.hasBF16() && shape.width >= least && shape.width <= most;
+  return e.target.hasMatrixProducts(type) && shape.width >= least && shape.width <= most;
 }
 
-NarrowTile::NarrowTile(Emit &e, int64_t rows, int64_t columns, int64_t slots)
-    : rows(rows), columns(columns),
+NarrowTile::NarrowTile(Emit &e, Type type, int64_t rows, int64_t columns, int64_t slots)
+    : rows(rows), columns(columns), type(type),
       words(e.shared(slots * rows * pitchOf(columns), e.b.getI32Type())), pitch(pitchOf(columns)) {}
 
 // Arguments of 64 bytes or more begin at a multiple of 64.
@@ -69,11 +69,11 @@ void NarrowTile::fill(Emit &e, Value slot, const Head &head, Value first) const 
     return entries;
   };
   auto store = [&](Value number, ValueRange entries) {
-    Value to = toOf(number), low = e.narrowPair(entries[0], entries[1]);
+    Value to = toOf(number), low = e.narrowPair(entries[0], entries[1], type);
     if (entries.size() == 2)
       e.store(low, words, to);
     else
-      e.storeVector({low, e.narrowPair(entries[2], entries[3])}, words, to);
+      e.storeVector({low, e.narrowPair(entries[2], entries[3], type)}, words, to);
   };
   auto move = [&](Value begin, int64_t count) {
     SmallVector<std::pair<Value, Emit::Carried>> loaded;
@@ -141,22 +141,19 @@ QuadPlace::QuadPlace(Emit &e) {
   isFirst = e.less(number, 1);
 }
 
-SmallVector<Value> fragmentOfSums(Emit &e, ValueRange sums) {
-  return {e.narrowPair(sums[0], sums[1]), e.narrowPair(sums[2], sums[3]),
-          e.narrowPair(sums[4], sums[5]), e.narrowPair(sums[6], sums[7])};
+SmallVector<Value> fragmentOfSums(Emit &e, Type type, ValueRange sums) {
+  SmallVector<Value> words;
+  for (size_t i = 0; i < 8; i += 2)
+    words.push_back(e.narrowPair(sums[i], sums[i + 1], type));
+  return words;
 }
 
-void multiplyPair(Emit &e, ValueRange a, ValueRange b, MutableArrayRef<Value> sums) {
+void multiplyPair(Emit &e, Type type, ValueRange a, ValueRange b, MutableArrayRef<Value> sums) {
   for (size_t half = 0; half < 2; ++half) {
     MutableArrayRef<Value> tile = sums.slice(half * 4, 4);
-    llvm::copy(e.multiplyMatrices(a, b.slice(half * 2, 2), ArrayRef<Value>(tile)), tile.begin());
+    llvm::copy(e.multiplyMatrices(type, a, b.slice(half * 2, 2), ArrayRef<Value>(tile)),
+               tile.begin());
   }
-}
-
-std::pair<Value, Value> entriesOf(Emit &e, Value word) {
-  Value low = arith::ShLIOp::create(e.b, e.loc, word, e.integer(16));
-  Value high = arith::AndIOp::create(e.b, e.loc, word, e.integer(int32_t(0xffff0000)));
-  return {e.fromBits(low), e.fromBits(high)};
 }
 
 std::pair<Value, Value> loadPair(Emit &e, const Head &head, Value row, Value column) {

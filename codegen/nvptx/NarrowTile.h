@@ -1,4 +1,4 @@
-// Tiles of bf16 in shared memory, and the fragments of them that tensor cores multiply.
+// Tiles of bf16 or f16 in shared memory, and the fragments of them that tensor cores multiply.
 
 #ifndef MEMFORMER_CODEGEN_NVPTX_NARROWTILE_H
 #define MEMFORMER_CODEGEN_NVPTX_NARROWTILE_H
@@ -16,12 +16,12 @@ enum class Fragment {
   BTransposed, // tile [depth, column]
 };
 
-/// `slots` tiles [rows, columns] of bf16, both multiples of 16. Rows are padded so that eight of
-/// them, 16 bytes each, lie in different banks.
+/// `slots` tiles [rows, columns] of a type of 16 bits, both multiples of 16. Rows are padded so
+/// that eight of them, 16 bytes each, lie in different banks.
 class NarrowTile {
 public:
   NarrowTile() = default;
-  NarrowTile(Emit &e, int64_t rows, int64_t columns, int64_t slots = 1);
+  NarrowTile(Emit &e, mlir::Type type, int64_t rows, int64_t columns, int64_t slots = 1);
 
   static int64_t bytes(int64_t rows, int64_t columns) { return rows * pitchOf(columns) * 4; }
 
@@ -43,6 +43,7 @@ public:
 private:
   static int64_t pitchOf(int64_t columns) { return columns / 2 + 4; }
 
+  mlir::Type type;
   Buffer words; // i32
   int64_t pitch = 0;
 };
@@ -58,14 +59,11 @@ struct QuadPlace {
 };
 
 /// A of 16 × 16 from the sums of two neighbouring products [16, 8], rounded.
-llvm::SmallVector<mlir::Value> fragmentOfSums(Emit &e, mlir::ValueRange sums);
+llvm::SmallVector<mlir::Value> fragmentOfSums(Emit &e, mlir::Type type, mlir::ValueRange sums);
 
 /// sums[j] += A B for the columns of a pair of products: 8 values of `sums` from `first` on.
-void multiplyPair(Emit &e, mlir::ValueRange a, mlir::ValueRange b,
+void multiplyPair(Emit &e, mlir::Type type, mlir::ValueRange a, mlir::ValueRange b,
                   llvm::MutableArrayRef<mlir::Value> sums);
-
-/// Both entries of a word, as f32.
-std::pair<mlir::Value, mlir::Value> entriesOf(Emit &e, mlir::Value word);
 
 /// Entries (row, column) and (row, column + 1) of a head, column even and `first` + an even Value;
 /// zero from the head's width on. The row is inside.
@@ -77,9 +75,9 @@ void storePair(Emit &e, const Head &head, mlir::Value row, mlir::Value column, m
 
 /// Columns of a head on tensor cores; heads beyond the limits are multiplied in f32.
 inline int64_t tensorColumns(const AttentionShape &shape) { return (shape.width + 15) / 16 * 16; }
-bool fitsTensorCores(const Emit &e, const AttentionShape &shape);
+bool fitsTensorCores(const Emit &e, mlir::Type type, const AttentionShape &shape);
 
-/// The forms of attention with `operands bf16` for heads that fit.
+/// The forms of attention with `operands bf16` or `f16` for heads that fit.
 int64_t emitMmaAttention(Emit &e, kernel::AttentionOp op, const KernelArguments &arguments);
 int64_t emitMmaAttentionGradient(Emit &e, kernel::AttentionGradientOp op,
                                  const KernelArguments &arguments);

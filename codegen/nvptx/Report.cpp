@@ -126,7 +126,7 @@ Report makeReport(ModuleOp program, ArrayRef<CompiledKernel> compiled, const Gpu
     entry.bytes = int64_t(op.getBytes());
     entry.tensorFlops = kernel.tensorFlops;
     entry.movedBytes = kernel.movedBytes;
-    double rate = entry.isTF32 ? target.tf32Rate() : target.bf16Rate;
+    double rate = entry.isTF32 ? target.tf32Rate() : target.tensorRate;
     entry.seconds = std::max(double(entry.tensorFlops) / rate +
                                  double(entry.flops - entry.tensorFlops) / target.f32Rate,
                              double(entry.movedBytes) / target.bandwidth);
@@ -226,9 +226,9 @@ llvm::json::Object Report::json() const {
 
 void Report::print(llvm::raw_ostream &stream) const {
   stream << formatv("{0}, numbers of {1}: {2:f0} GB/s, {3:f1} TFLOP/s in f32, {4:f0} on tensor "
-                    "cores in bf16\n",
+                    "cores in {5}\n",
                     target.architecture, target.gpu, target.bandwidth / 1e9, target.f32Rate / 1e12,
-                    target.bf16Rate / 1e12);
+                    target.tensorRate / 1e12, target.hasBF16() ? "bf16" : "f16");
   if (!assembled)
     stream << "without ptxas: registers and spills are not known\n";
   stream << formatv("\n{0,-28}{1,8}{2,8}{3,8}{4,10}{5,8}{6,10}{7,6}{8,8}{9,8}{10,7}{11,6}{12,12}\n",

@@ -11,13 +11,13 @@ namespace memformer::nvptx {
 FailureOr<int64_t> emitReduce(Emit &e, kernel::ReduceOp op, const KernelArguments &arguments) {
   const Buffer &input = arguments.operands[0], &result = arguments.results[0];
   int64_t width = int64_t(op.getEntries()), rows = input.entries() / width;
-  bool rounds = op.getOperandType() && !input.isNarrow();
+  Type rounding = input.isNarrow() ? Type() : op.getOperandType().value_or(Type());
   auto finish = [&](Value sum, Value place) {
     e.store(op.getAccumulate() ? e.add(e.load(result, place), sum) : sum, result, place);
   };
   auto entry = [&](Value place) {
     Value x = e.load(input, place);
-    return rounds ? e.rounded(x) : x;
+    return rounding ? e.rounded(x, rounding) : x;
   };
   if (width == 1) {
     e.setThreads(256);

@@ -1,4 +1,4 @@
-// Asynchronous copies and products of tensor cores: instructions of compute capability 8 and later.
+// Asynchronous copies and products of tensor cores.
 
 #include "codegen/nvptx/Emit.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -45,8 +45,22 @@ static Emit::Carried multiply(Emit &e, StringRef intrinsic, ValueRange a, ValueR
   return e.callForMany(intrinsic, types, operands);
 }
 
-Emit::Carried Emit::multiplyMatrices(ValueRange a, ValueRange b, ValueRange sums) {
-  return multiply(*this, "llvm.nvvm.mma.m16n8k16.row.col.bf16", a, b, sums);
+Emit::Carried Emit::multiplyMatrices(Type type, ValueRange a, ValueRange b, ValueRange sums) {
+  if (type.isBF16())
+    return multiply(*this, "llvm.nvvm.mma.m16n8k16.row.col.bf16", a, b, sums);
+  auto pairs = [&](ValueRange words) {
+    return llvm::map_to_vector(words, [&](Value word) -> Value {
+      return LLVM::BitcastOp::create(this->b, loc, VectorType::get({2}, type), word);
+    });
+  };
+  SmallVector<Value> ofA = pairs(a), ofB = pairs(b);
+  if (target.hasDeepF16())
+    return multiply(*this, "llvm.nvvm.mma.m16n8k16.row.col.f32.f32", ofA, ofB, sums);
+  // The halves of the depth one after the other: of A two words each, of B one.
+  Carried first = multiply(*this, "llvm.nvvm.mma.m16n8k8.row.col.f32.f32",
+                           ValueRange(ofA).take_front(2), ofB[0], sums);
+  return multiply(*this, "llvm.nvvm.mma.m16n8k8.row.col.f32.f32", ValueRange(ofA).drop_front(2),
+                  ofB[1], first);
 }
 
 Emit::Carried Emit::multiplyTF32(ValueRange a, ValueRange b, ValueRange sums) {

@@ -3,14 +3,13 @@
 #include "dialect/kernel/Form.h"
 
 #include "dialect/kernel/KernelDialect.h"
+#include "dialect/kernel/Shapes.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 
 namespace memformer::kernel {
-
-static bool isNarrow(Type type) { return cast<ShapedType>(type).getElementType().isBF16(); }
 
 std::string formOf(Operation *op) {
   SmallVector<std::string> parts;
@@ -53,8 +52,13 @@ std::string formOf(Operation *op) {
   for (Region &region : op->getRegions())
     if (!region.empty() && !isa<MapOp>(op))
       add(region.front().getOperations().size() > 1, "epilogue");
-  add(llvm::any_of(op->getOperandTypes(), isNarrow), "bf16 operands");
-  add(llvm::any_of(op->getResultTypes(), isNarrow), "bf16 results");
+  auto addNarrow = [&](TypeRange types, StringRef what) {
+    for (Type type : types)
+      if (Type element = cast<ShapedType>(type).getElementType(); isNarrow(element))
+        return add(true, element.isBF16() ? ("bf16 " + what).str() : ("f16 " + what).str());
+  };
+  addNarrow(op->getOperandTypes(), "operands");
+  addNarrow(op->getResultTypes(), "results");
   std::string form = op->getName().stripDialect().str();
   return parts.empty() ? form : form + " [" + llvm::join(parts, ", ") + "]";
 }

@@ -22,8 +22,8 @@ def Kernel_Dialect : Dialect {
 
     **Accumulation.** A kernel with `accumulate = @p` has no result in its place: it adds to the gradient buffer of parameter p.
 
-    **Narrow storage.** Kernels compute in f32. A product with `operands bf16` rounds the entries of its operands to bf16 before it multiplies them, and sums in f32; so does a reduction with it before it adds, and attention rounds what it multiplies. With `operands tf32` (significands of 11 bits, ties away from zero) nothing is stored in another type. A result that only such
-    kernels read may have the type `tensor<…xbf16>` (`-kernel-narrow`): it is rounded as it is stored, which changes no bit of any other value. Regions see and yield f32 whatever is stored.
+    **Narrow storage.** Kernels compute in f32. A product with `operands bf16` or `operands f16` rounds the entries of its operands to that type (to the nearest, ties to even; beyond the largest to infinity) before it multiplies them, and sums in f32; so does a reduction with it before it adds, and attention rounds what it multiplies. With `operands tf32` (significands of 11 bits, ties away from zero) nothing is stored in another type. A result that only such
+    kernels read may have the type `tensor<…xbf16>` or `tensor<…xf16>` (`-kernel-narrow`): it is rounded as it is stored, which changes no bit of any other value. Regions see and yield f32 whatever is stored.
 
     **Arguments of the compiled function**: the operands in order, then the results in order (the gradient buffer in the place of an accumulated result).
   }];
@@ -39,10 +39,13 @@ class Kernel_Op<string mnemonic, list<Trait> traits = []> : Op<Kernel_Dialect, m
 class Kernel_RegionOp<string mnemonic, list<Trait> traits = []> : Kernel_Op<mnemonic, !listconcat([SingleBlock, IsolatedFromAbove], traits)>;
 
 // A tensor of f32, or one that is stored in the type in which all its readers round its entries.
-def StoredTensor : ModelTensorOf<[BF16, F32, F64]>;
+def StoredTensor : ModelTensorOf<[BF16, F16, F32, F64]>;
+
+// What entries may be rounded to that are stored in it too.
+def NarrowTypeAttr : TypeAttrOf<AnyTypeOf<[BF16, F16]>>;
 
 // Panels: also weights that are read as f32, stored in fewer bytes.
-def PanelTensor : ModelTensorOf<[BF16, F32, F64, I8]>;
+def PanelTensor : ModelTensorOf<[BF16, F16, F32, F64, I8]>;
 
 def KernelYieldOp : Op<Kernel_Dialect, "yield", [Pure, Terminator]> {
   let summary = "the entries that a region computes";
@@ -54,7 +57,7 @@ def GemmOp : Kernel_RegionOp<"gemm", [AttrSizedOperandSegments]> {
   let summary = "matrix product with a fused prologue and epilogue";
   let description = [{
     C[m, n] = Σ_k A[m, k] B[k, n], summed in an order that depends on the shape alone, then the epilogue. A is `[…, K]` read by rows, or with `transpose_a` a matrix `[…, M]` read by columns (weight gradients).
-    B is `[…, N]` by rows, or with `packed` what `kernel.pack` made: pairs of bf16 with `operands bf16`, panels of f32 with `operands tf32`, else panels of f32, or of bf16 or i8, whose entries are taken as f32 (the epilogue multiplies by the scales of i8). `n` is N. With `operands` the entries of A (after its normalisation) and B are rounded to that type before they are multiplied. With `scale` and `shift` A's rows are layer-normalised first; with `store_normalized` the normalised rows are the last result.
+    B is `[…, N]` by rows, or with `packed` what `kernel.pack` made: pairs of bf16 with `operands bf16`, of f16 with `operands f16`, panels of f32 with `operands tf32`, else panels of f32, or of bf16 or i8, whose entries are taken as f32 (the epilogue multiplies by the scales of i8). `n` is N. With `operands` the entries of A (after its normalisation) and B are rounded to that type before they are multiplied. With `scale` and `shift` A's rows are layer-normalised first; with `store_normalized` the normalised rows are the last result.
     The epilogue's first block argument is C's entry.
 
     ```mlir
@@ -67,7 +70,7 @@ def GemmOp : Kernel_RegionOp<"gemm", [AttrSizedOperandSegments]> {
   }];
   let arguments = (ins StoredTensor:$a, PanelTensor:$b, Optional<FloatTensor>:$scale, Optional<FloatTensor>:$shift, Variadic<AnyModelTensor>:$extras,
     I64Attr:$n, UnitAttr:$transpose_a, UnitAttr:$packed, UnitAttr:$store_normalized, DefaultValuedAttr<F64Attr, "1e-5">:$epsilon,
-    DefaultValuedAttr<DenseI32ArrayAttr, "{}">:$indexing, OptionalAttr<FlatSymbolRefAttr>:$accumulate, OptionalAttr<TypeAttrOf<AnyTypeOf<[BF16, TF32]>>>:$operand_type);
+    DefaultValuedAttr<DenseI32ArrayAttr, "{}">:$indexing, OptionalAttr<FlatSymbolRefAttr>:$accumulate, OptionalAttr<TypeAttrOf<AnyTypeOf<[BF16, F16, TF32]>>>:$operand_type);
   let results = (outs Variadic<StoredTensor>:$results);
   let regions = (region SizedRegion<1>:$epilogue);
   let assemblyFormat = [{
@@ -80,7 +83,7 @@ def PackOp : Kernel_Op<"pack"> {
   let summary = "a matrix in panels, as gemm reads its B";
   let description = [{
     Panel p holds columns p·w … (p+1)·w − 1 of B, w being the result's last dimension: result[p, k, j] = B[k, p·w + j], zero beyond N. The operand is B `[K,N]`, or with `transposed` its transpose `[N,K]` (a linear layer's weight).
-    A result `[P, ⌈K/2⌉, w, 2]` of bf16 has the entries of two consecutive k side by side: result[p, k/2, j, k mod 2]. In a result `[P, K, w]` of bf16 they are rounded. In one of i8 they are whole numbers of
+    A result `[P, ⌈K/2⌉, w, 2]` of bf16 or f16 has the entries of two consecutive k side by side: result[p, k/2, j, k mod 2]. In a result `[P, K, w]` of one of these they are rounded. In one of i8 they are whole numbers of
     a scale that a column has to itself, `scales[N]`: s_n = max_k |B[k, n]| / 127, and B[k, n] / s_n rounded to the nearest, ties to even (0 where s_n is 0). The scale of a column with an entry that is not finite is not a number.
 
     ```mlir
@@ -96,7 +99,7 @@ def MapOp : Kernel_RegionOp<"map"> {
   let summary = "element-wise computation";
   let description = [{All results have one shape. The body's block arguments are the operands' entries as `indexing` says, then the linear index.}];
   let arguments = (ins Variadic<AnyModelTensor>:$inputs, DefaultValuedAttr<DenseI32ArrayAttr, "{}">:$indexing);
-  let results = (outs Variadic<ModelTensorOf<[BF16, F32, F64, I32]>>:$results);
+  let results = (outs Variadic<ModelTensorOf<[BF16, F16, F32, F64, I32]>>:$results);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "custom<Indexed>($inputs, $indexing) attr-dict `:` functional-type(operands, results) $body";
 }
@@ -105,9 +108,9 @@ def ReduceOp : Kernel_Op<"reduce"> {
   let summary = "sum over leading dimensions, in ascending order";
   let description = [{
     y[i] = Σ x[…, i]: gradients of biases, positions and whatever was broadcast. `entries` is the number of entries of y, which an accumulated result has in the trailing dimensions of x.
-    With `operands bf16` the entries of x are rounded to bf16 before they are added.
+    With `operands bf16` or `f16` the entries of x are rounded to that before they are added.
   }];
-  let arguments = (ins StoredTensor:$input, I64Attr:$entries, OptionalAttr<FlatSymbolRefAttr>:$accumulate, OptionalAttr<TypeAttrOf<BF16>>:$operand_type);
+  let arguments = (ins StoredTensor:$input, I64Attr:$entries, OptionalAttr<FlatSymbolRefAttr>:$accumulate, OptionalAttr<NarrowTypeAttr>:$operand_type);
   let results = (outs Optional<FloatTensor>:$result);
   let assemblyFormat = "$input `entries` $entries (`operands` $operand_type^)? (`accumulate` $accumulate^)? attr-dict `:` functional-type(operands, results)";
 }
@@ -153,12 +156,12 @@ def AttentionOp : Kernel_Op<"attention", [AttrSizedOperandSegments]> {
     As `memformer.attention`, and with `self_key` and `self_value` as `memformer.slot_attention`. With `relative_query` and `relative_key` scores depend on distances as there. With `normalize` the rows of the result, after the addition of `bias`, are also divided by their length: the second
     form of the result, first without. The dropout key is that of the op's stream. Results: the attention's result, lse, and with `normalize` the normalised rows.
 
-    With `operands bf16` the entries of query, key and value are rounded to bf16 before anything else, and so are the probabilities that values are multiplied by, which are those relative to the largest score so far:
+    With `operands bf16` or `f16` the entries of query, key and value are rounded to that before anything else, and so are the probabilities that values are multiplied by, which are those relative to the largest score so far:
     exp(s − m) is rounded, the sum that divides is that of the unrounded ones. Sums, softmax, lse, the self column and the normalisation stay f32.
   }];
   let arguments = (ins StoredTensor:$query, StoredTensor:$key, StoredTensor:$value, Optional<FloatTensor>:$self_key, Optional<FloatTensor>:$self_value, Optional<FloatTensor>:$bias,
     Optional<FloatTensor>:$relative_query, Optional<FloatTensor>:$relative_key, Optional<IntegerTensor>:$dropout_key, I64Attr:$heads, F64Attr:$scale, UnitAttr:$causal, UnitAttr:$normalize,
-    DefaultValuedAttr<F64Attr, "0.0">:$probability, OptionalAttr<TypeAttrOf<BF16>>:$operand_type);
+    DefaultValuedAttr<F64Attr, "0.0">:$probability, OptionalAttr<NarrowTypeAttr>:$operand_type);
   let results = (outs StoredTensor:$result, FloatTensor:$lse, Optional<FloatTensor>:$normalized);
   let assemblyFormat = [{
     $query `,` $key `,` $value (`self` `(` $self_key^ `,` $self_value `)`)? (`bias` `(` $bias^ `)`)? (`relative` `(` $relative_query^ `,` $relative_key `)`)? (`dropout` $dropout_key^)?
@@ -182,13 +185,13 @@ def AttentionStepOp : Kernel_Op<"attention_step", [AttrSizedOperandSegments]> {
 def AttentionGradientOp : Kernel_Op<"attention_gradient", [AttrSizedOperandSegments, AttrSizedResultSegments]> {
   let summary = "gradients of attention, probabilities recomputed block by block";
   let description = [{
-    Results: the gradients of query, key, value, with a self column of self_key and self_value, and with `relative` of relative_query and, for each row of the batch, of relative_key. With `operands bf16` the entries of the gradient, query, key and value are rounded to bf16 before anything else; of what is
+    Results: the gradients of query, key, value, with a self column of self_key and self_value, and with `relative` of relative_query and, for each row of the batch, of relative_key. With `operands bf16` or `f16` the entries of the gradient, query, key and value are rounded to that before anything else; of what is
     computed from them the probabilities (after dropout) that the gradient is multiplied by, and the scores' gradients that keys and queries are.
   }];
   let arguments = (ins StoredTensor:$gradient, StoredTensor:$query, StoredTensor:$key, StoredTensor:$value, FloatTensor:$result_value, FloatTensor:$lse,
     Optional<FloatTensor>:$self_key, Optional<FloatTensor>:$self_value, Optional<FloatTensor>:$relative_query, Optional<FloatTensor>:$relative_key, Optional<IntegerTensor>:$dropout_key,
     I64Attr:$heads, F64Attr:$scale, UnitAttr:$causal,
-    DefaultValuedAttr<F64Attr, "0.0">:$probability, OptionalAttr<TypeAttrOf<BF16>>:$operand_type);
+    DefaultValuedAttr<F64Attr, "0.0">:$probability, OptionalAttr<NarrowTypeAttr>:$operand_type);
   let results = (outs StoredTensor:$query_gradient, StoredTensor:$key_gradient, StoredTensor:$value_gradient, Optional<FloatTensor>:$self_key_gradient, Optional<FloatTensor>:$self_value_gradient,
     Optional<FloatTensor>:$relative_query_gradient, Optional<FloatTensor>:$relative_key_gradient);
   let assemblyFormat = [{
@@ -199,9 +202,9 @@ def AttentionGradientOp : Kernel_Op<"attention_gradient", [AttrSizedOperandSegme
 
 def AttentionWeightsOp : Kernel_Op<"attention_weights"> {
   let summary = "the probabilities of an attention, stored";
-  let description = [{With `operands bf16` the entries of query and key are rounded to bf16, as the attention whose `lse` this is has done; probabilities are f32.}];
+  let description = [{With `operands bf16` or `f16` the entries of query and key are rounded to that, as the attention whose `lse` this is has done; probabilities are f32.}];
   let arguments = (ins StoredTensor:$query, Optional<FloatTensor>:$self_key, StoredTensor:$key, FloatTensor:$lse, I64Attr:$heads, F64Attr:$scale, UnitAttr:$causal,
-    OptionalAttr<TypeAttrOf<BF16>>:$operand_type);
+    OptionalAttr<NarrowTypeAttr>:$operand_type);
   let results = (outs FloatTensor:$result);
   let assemblyFormat = "$query (`self` `(` $self_key^ `)`)? `,` $key `,` $lse `heads` $heads `scale` $scale (`causal` $causal^)? (`operands` $operand_type^)? attr-dict `:` functional-type(operands, results)";
 }

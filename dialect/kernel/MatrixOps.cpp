@@ -6,7 +6,7 @@
 using namespace mlir;
 using namespace memformer::kernel;
 
-// Panels of w columns of a matrix [depth, width], rows in pairs where they are bf16.
+// Panels of w columns of a matrix [depth, width], rows in pairs where they have 16 bits.
 static LogicalResult verifyPanels(Operation *op, StringRef what, Type type, int64_t depth,
                                   int64_t width) {
   ArrayRef<int64_t> shape = shapeOf(type);
@@ -21,7 +21,7 @@ LogicalResult PackOp::verify() {
     return failure();
   ArrayRef<int64_t> input = shapeOf(getInput().getType()), result = shapeOf(getResult().getType());
   Type element = getResult().getType().getElementType();
-  bool maybePairs = element.isBF16();
+  bool maybePairs = isNarrow(element);
   if (input.size() != 2 || (result.size() != 3 && !(maybePairs && result.size() == 4)))
     return emitOpError("expected a matrix and panels [P, K, w]")
            << (maybePairs ? " or [P, ⌈K/2⌉, w, 2]" : "") << ", but got " << getInput().getType()
@@ -48,7 +48,7 @@ static LogicalResult verifyB(GemmOp op, int64_t depth, int64_t n) {
     return success();
   }
   ArrayRef<int64_t> shape = shapeOf(type);
-  bool inPairs = op.getOperandType() && op.getOperandType()->isBF16();
+  bool inPairs = op.getOperandType() && isNarrow(*op.getOperandType());
   if (shape.size() != (inPairs ? 4 : 3) || shape[2] < 1)
     return op.emitOpError("expected packed b to be ")
            << (inPairs ? "[P, ⌈K/2⌉, w, 2]" : "[P, K, w]") << ", but got " << type;

@@ -33,29 +33,32 @@ bool isLeading(ArrayRef<int64_t> inner, ArrayRef<int64_t> outer) {
   return inner.size() <= outer.size() && outer.take_front(inner.size()) == inner;
 }
 
+bool isNarrow(Type element) { return element.isBF16() || element.isF16(); }
+
 Type computedType(Type stored) {
   Type element = cast<ShapedType>(stored).getElementType();
-  return element.isBF16() ? Float32Type::get(element.getContext()) : element;
+  return isNarrow(element) ? Float32Type::get(element.getContext()) : element;
 }
 
 LogicalResult verifyStorage(Operation *op) {
-  auto verify = [&](Type type, Type narrow) -> LogicalResult {
+  auto verify = [&](Type type, ArrayRef<Type> narrow) -> LogicalResult {
     Type element = cast<ShapedType>(type).getElementType();
-    if (element.isF32() || element.isInteger() || (narrow && element == narrow))
+    if (element.isF32() || element.isInteger() || llvm::is_contained(narrow, element))
       return success();
     InFlightDiagnostic diagnostic = op->emitOpError("expected a tensor of f32");
-    if (narrow)
-      diagnostic << " or " << narrow;
+    for (Type one : narrow)
+      diagnostic << " or " << one;
     return diagnostic << ", but got " << type;
   };
-  for (OpOperand &operand : op->getOpOperands())
-    if (failed(verify(operand.get().getType(), isStoredWeight(operand)
-                                                   ? BFloat16Type::get(op->getContext())
-                                                   : narrowTypeOf(operand))))
+  Type brain = BFloat16Type::get(op->getContext()), half = Float16Type::get(op->getContext());
+  for (OpOperand &operand : op->getOpOperands()) {
+    Type narrow = isStoredWeight(operand) ? brain : narrowTypeOf(operand);
+    if (failed(verify(operand.get().getType(), narrow ? ArrayRef<Type>(narrow) : ArrayRef<Type>())))
       return failure();
+  }
   for (OpResult result : op->getResults())
     if (failed(verify(result.getType(),
-                      mayBeNarrow(result) ? BFloat16Type::get(op->getContext()) : Type())))
+                      mayBeNarrow(result) ? ArrayRef<Type>{brain, half} : ArrayRef<Type>())))
       return failure();
   return success();
 }

@@ -19,6 +19,10 @@ llvm::ArrayRef<int64_t> shapeOf(mlir::Type type);
 bool isTrailing(llvm::ArrayRef<int64_t> inner, llvm::ArrayRef<int64_t> outer);
 bool isLeading(llvm::ArrayRef<int64_t> inner, llvm::ArrayRef<int64_t> outer);
 
+/// Whether entries of this type have 16 bits, bf16 or f16: kernels round to it and store it, and
+/// compute in f32.
+bool isNarrow(mlir::Type element);
+
 /// Kernels compute in f32: whatever may be stored in a narrower type is read and written as f32,
 /// and everything else is f32 or i32.
 mlir::LogicalResult verifyStorage(mlir::Operation *op);

@@ -17,7 +17,7 @@ Type narrowTypeOf(OpOperand &operand) {
                     (operand.getOperandNumber() == 0 && !gemm.getScale()); // normalised in f32
     // Tensors of tf32 there are none.
     Type type = gemm.getOperandType().value_or(Type());
-    return isFactor && type && type.isBF16() ? type : Type();
+    return isFactor && type && isNarrow(type) ? type : Type();
   }
   if (auto reduce = dyn_cast<ReduceOp>(op))
     return reduce.getOperandType().value_or(Type());

@@ -25,7 +25,8 @@
 
 namespace memformer {
 
-/// Of a model's module: the type in which matrix products multiply, f32 (where absent) or bf16.
+/// Of a model's module: the type in which matrix products multiply, f32 (where absent), bf16, or
+/// where the target has products of them f16 or tf32.
 inline constexpr llvm::StringLiteral precisionAttribute = "memformer.precision";
 /// The type in which the weights lie that a position of a stream reads, f32, bf16 or i8; absent:
 /// that in which products multiply.

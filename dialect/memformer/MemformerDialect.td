@@ -16,7 +16,7 @@ def Memformer_Dialect : Dialect {
     Ops work on ranked tensors of static shape; B is the batch, L the tokens of a segment, S the encoder's positions, K the memory slots, d the width, H the
     heads, V the vocabulary. Floating-point tensors are f32 in compiled programs; f64 is accepted everywhere above the kernels, for checks by finite differences.
 
-    A module with `memformer.precision = bf16` is compiled to products that round what they multiply to bf16 and sum in f32 (`-memformer-to-kernels`); its ops stay those of f32. With `tf32` they round to that where the target has products of it.
+    A module with `memformer.precision = bf16` is compiled to products that round what they multiply to bf16 and sum in f32 (`-memformer-to-kernels`); its ops stay those of f32. With `f16` or `tf32` they round to that where the target has products of it, and multiply f32 elsewhere.
     `memformer.generation_weights` (f32, bf16 or i8) is the type in which a position of a stream reads weights, where it is another than products multiply in.
   }];
   let useDefaultAttributePrinterParser = 1;

@@ -64,9 +64,7 @@ LogicalResult KernelLowering::lowerAttention(Operation *op) {
     return key ? keyOfStream(key, int32_t(stream)) : key;
   };
   auto typeOf = [](Value value) { return value ? value.getType() : Type(); };
-  bool rounds =
-      options.roundAttention && options.operandType && options.operandType.getValue().isBF16();
-  TypeAttr operands = rounds ? options.operandType : TypeAttr();
+  TypeAttr operands = options.attentionType;
   // Where scores depend on distances, products are of f32.
   auto typeFor = [&](Value relativeKey) { return relativeKey ? TypeAttr() : operands; };
   Operation *result = nullptr;

@@ -20,8 +20,8 @@ struct LoweringOptions {
   int64_t rowBlock = 16;
   /// The type to which products round their operands; null: they multiply f32.
   mlir::TypeAttr operandType;
-  /// Whether attention does so too.
-  bool roundAttention = false;
+  /// The same of attention.
+  mlir::TypeAttr attentionType;
   /// The type in which a position of a stream reads its weights, and the rows of the products that
   /// do so, at most; null: as all products.
   mlir::Type generationWeights;

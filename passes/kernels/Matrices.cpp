@@ -2,6 +2,7 @@
 
 #include "passes/kernels/Lowering.h"
 
+#include "dialect/kernel/Shapes.h"
 #include "dialect/memformer/Shapes.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "passes/schedule/Roles.h"
@@ -26,7 +27,7 @@ void KernelLowering::lowerLinear(LinearOp op) {
   auto packed = RankedTensorType::get({panels, depth, options.panelWidth},
                                       stored ? stored : Type(builder.getF32Type()));
   TypeAttr operandType = stored ? TypeAttr() : options.operandType;
-  if (operandType && operandType.getValue().isBF16()) // pairs of rows side by side
+  if (operandType && kernel::isNarrow(operandType.getValue())) // pairs of rows side by side
     packed = RankedTensorType::get({panels, (depth + 1) / 2, options.panelWidth, 2},
                                    operandType.getValue());
   Type scales = RankedTensorType::get({n}, builder.getF32Type());
@@ -112,7 +113,7 @@ void KernelLowering::lowerSumLeading(SumLeadingOp op) {
   // it can be stored so.
   bool isFactor = llvm::any_of(op.getInput().getUsers(), llvm::IsaPred<WeightGradientOp>);
   TypeAttr operandType = options.operandType;
-  if (!isFactor || (operandType && !operandType.getValue().isBF16()))
+  if (!isFactor || (operandType && !kernel::isNarrow(operandType.getValue())))
     operandType = {};
   auto build = [this, op, operandType](Type result, FlatSymbolRefAttr accumulate) mutable {
     return kernel::ReduceOp::create(builder, location, result, op.getInput(),

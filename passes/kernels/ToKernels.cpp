@@ -5,6 +5,7 @@
 #include "passes/Passes.h"
 #include "passes/kernels/Lowering.h"
 #include "passes/schedule/Roles.h"
+#include "llvm/ADT/StringExtras.h"
 
 namespace memformer {
 
@@ -22,19 +23,35 @@ struct ToKernelsPass : memformer::impl::ToKernelsPassBase<ToKernelsPass> {
   using ToKernelsPassBase::ToKernelsPassBase;
 
   // From the module's precision; null for f32.
-  FailureOr<TypeAttr> getOperandType() {
+  FailureOr<TypeAttr> getPrecision() {
     Attribute precision = getOperation()->getAttr(precisionAttribute);
     if (!precision)
       return TypeAttr();
     auto type = dyn_cast<TypeAttr>(precision);
     if (type && type.getValue().isF32())
       return TypeAttr();
-    if (type && type.getValue().isTF32())
-      return roundTF32 ? type : TypeAttr();
-    if (type && type.getValue().isBF16())
+    if (type && (type.getValue().isTF32() || type.getValue().isBF16() || type.getValue().isF16()))
       return type;
     return getOperation().emitError("expected ")
-           << precisionAttribute << " to be f32, tf32 or bf16, but got " << precision;
+           << precisionAttribute << " to be f32, tf32, bf16 or f16, but got " << precision;
+  }
+
+  // The precision where the target is said to have it; null, f32, otherwise.
+  static TypeAttr among(TypeAttr precision, ArrayRef<std::string> types) {
+    if (!precision)
+      return {};
+    std::string name;
+    llvm::raw_string_ostream(name) << precision.getValue();
+    return llvm::is_contained(types, name) ? precision : TypeAttr();
+  }
+
+  LogicalResult checkTypes(StringRef option, ArrayRef<std::string> types,
+                           ArrayRef<StringRef> known) {
+    for (StringRef type : types)
+      if (!llvm::is_contained(known, type))
+        return getOperation().emitError("expected ")
+               << option << " to be of " << llvm::join(known, ", ") << ", but got '" << type << "'";
+    return success();
   }
 
   // What the module says of them; null where it says nothing.
@@ -56,14 +73,16 @@ struct ToKernelsPass : memformer::impl::ToKernelsPassBase<ToKernelsPass> {
           << panelWidth << " and " << rowBlock;
       return signalPassFailure();
     }
-    FailureOr<TypeAttr> operandType = getOperandType();
+    FailureOr<TypeAttr> precision = getPrecision();
     FailureOr<Type> generationWeights = getGenerationWeights();
-    if (failed(operandType) || failed(generationWeights))
+    if (failed(precision) || failed(generationWeights) ||
+        failed(checkTypes("products", products, {"bf16", "f16", "tf32"})) ||
+        failed(checkTypes("attention", attention, {"bf16", "f16"})))
       return signalPassFailure();
     LoweringOptions options{.panelWidth = panelWidth,
                             .rowBlock = rowBlock,
-                            .operandType = *operandType,
-                            .roundAttention = roundAttention,
+                            .operandType = among(*precision, products),
+                            .attentionType = among(*precision, attention),
                             .generationWeights = *generationWeights,
                             .fewRows = fewRows};
     for (auto function : getOperation().getOps<func::FuncOp>()) {

@@ -149,20 +149,28 @@ void printDiagnostic(Diagnostic &diagnostic) {
 // What a target wishes of the passes.
 struct TargetOptions {
   int64_t panelWidth, fewRows;
-  bool fuseNormalize, roundTF32, roundAttention;
+  bool fuseNormalize;
+  /// Types of which products, and attention, round what they multiply.
+  std::vector<std::string> products, attention;
   /// Whether kernels are merged to launches, and in chains for how many multiprocessors.
   bool merge;
   int64_t multiprocessors;
 };
 
 TargetOptions optionsOf(const host::HostTarget &target) {
-  return {target.panelWidth(), host::mostVectorRows, false, false, false, false, 0};
+  return {target.panelWidth(), host::mostVectorRows, false, {"bf16"}, {}, false, 0};
 }
 
 // A launch costs more than a block that has all heads of its rows.
 TargetOptions optionsOf(const nvptx::GpuTarget &target) {
-  return {target.panelWidth(),   0, true, target.hasTF32(), target.hasBF16(), true,
-          target.multiprocessors};
+  // Products of bf16 are computed everywhere, of rounded factors in f32 where tensor cores have
+  // none.
+  std::vector<std::string> products = {"bf16", "f16"}, attention = {"f16"};
+  if (target.hasTF32())
+    products.push_back("tf32");
+  if (target.hasBF16())
+    attention.push_back("bf16");
+  return {target.panelWidth(), 0, true, products, attention, true, target.multiprocessors};
 }
 
 // The passes up to a level, Program at most.
@@ -189,8 +197,8 @@ void buildPipeline(OpPassManager &passes, const Settings &settings, const Target
   kernelOptions.training = scheduleOptions.training;
   kernelOptions.fewRows = target.fewRows;
   kernelOptions.fuseNormalize = target.fuseNormalize;
-  kernelOptions.roundTF32 = target.roundTF32;
-  kernelOptions.roundAttention = target.roundAttention;
+  kernelOptions.products = target.products;
+  kernelOptions.attention = target.attention;
   buildKernelPipeline(passes, kernelOptions);
   if (level != Level::Kernels) {
     ProgramOptions programOptions;

@@ -1,4 +1,4 @@
-// RUN: memformer-opt %s -memformer-to-kernels=panel-width=16 | FileCheck %s
+// RUN: memformer-opt %s -memformer-to-kernels="panel-width=16 products=bf16" | FileCheck %s
 // RUN: sed s/bf16/tf32/ %s | memformer-opt -memformer-to-kernels='panel-width=16 round-tf32' | FileCheck %s --check-prefix=TF32 --implicit-check-not=bf16
 // RUN: sed s/bf16/tf32/ %s | memformer-opt -memformer-to-kernels=panel-width=16 | FileCheck %s --check-prefix=F32 --implicit-check-not='operands tf32'
 // RUN: memformer-opt %s "-memformer-to-kernels=panel-width=16 round-attention" | FileCheck %s --check-prefixes=CHECK,ROUND
