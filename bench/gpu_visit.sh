@@ -22,7 +22,7 @@ mkdir -p "$folder"/{bin,traces,models,bench}
 cp "$build/bin/memformer-run" "$build/bin/memformer-compare" "$folder/bin/"
 cp "$root/bench/gpu_visit_run.sh" "$folder/run.sh"
 compile() { "$build/bin/memformer-compile" "$@" --target "host,$targets"; }
-precisions="f32 tf32 bf16"
+precisions="f32 tf32 bf16" # that are timed; f16 is traced too
 
 for name in $cases; do
   from=$root/test/cases/$name
@@ -30,7 +30,7 @@ for name in $cases; do
   cp "$from"/{weights,tokens,expected}.safetensors "$folder/traces/$name/"
   # [segments, batch, segment]
   batch=$(head -c 4096 "$from/tokens.safetensors" | tr -d '\0' | grep -ao '"decoder_tokens":{[^}]*}' | sed 's/.*"shape":\[[0-9]*,\([0-9]*\),.*/\1/')
-  for precision in $precisions; do
+  for precision in $precisions f16; do
     for schedule in mrbp checkpoint bptt; do
       compile "$from/model.toml" --batch "$batch" --schedule "$schedule" --set "model.precision=$precision" -o "$folder/traces/$name/$precision-$schedule.mfa"
     done

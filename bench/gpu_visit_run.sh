@@ -18,12 +18,12 @@ echo "memformer on $device, $(date -u +%FT%TZ), $(uname -m)"
 command -v nvidia-smi > /dev/null && nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm --format=csv,noheader
 
 # Half of a last place of what products multiply, and what sublayers and segments add up of it.
-declare -A within=([f32]=1e-4 [tf32]=0.015625 [bf16]=0.0625)
+declare -A within=([f32]=1e-4 [tf32]=0.015625 [bf16]=0.0625 [f16]=0.015625)
 for folder in traces/*/; do
   name=$(basename "$folder")
-  for precision in f32 tf32 bf16; do
+  for precision in f32 tf32 bf16 f16; do
     # Its relu has inputs within the error of such products of zero, whose gradients are all or nothing.
-    [ "$name-$precision" = odd-shapes-tf32 ] || [ "$name-$precision" = odd-shapes-bf16 ] && continue
+    [ "$name" = odd-shapes ] && [ $precision != f32 ] && continue
     first=
     for schedule in mrbp checkpoint bptt; do
       artifact=$folder$precision-$schedule.mfa out=$work/$schedule.safetensors what="trace $name $precision $schedule"

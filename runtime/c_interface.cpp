@@ -1,6 +1,7 @@
 // The C interface: arguments checked, errors turned into a status and a message.
 
 #include "runtime/c_session.h"
+#include "runtime/loss_scale.h"
 #include "runtime/rollout.h"
 #include "runtime/safetensors.h"
 
@@ -205,6 +206,12 @@ memformer_status memformer_step(memformer_session *session, const memformer_roll
     return badArgument("expected an optimizer, but got a null pointer");
   if (optimizer->step < 1)
     return badArgument("expected an optimizer step of at least 1, but got 0");
+  const double lossScale = optimizer->loss_scale == 0 ? 1 : optimizer->loss_scale;
+  if (!LossScale::isOne(lossScale))
+    return badArgument(
+        fmt::format("expected a loss scale that is a power of two, 2^{} to 2^{}, but "
+                    "got {}",
+                    LossScale::leastExponent, LossScale::mostExponent, lossScale));
   Rollout request;
   if (auto status = translate(session, rollout, request))
     return status;
@@ -217,10 +224,27 @@ memformer_status memformer_step(memformer_session *session, const memformer_roll
                                         .epsilon = optimizer->epsilon,
                                         .weightDecay = optimizer->weight_decay,
                                         .maxGradientNorm = optimizer->max_gradient_norm,
-                                        .step = optimizer->step});
+                                        .step = optimizer->step,
+                                        .lossScale = lossScale});
   if (norm && gradient_norm)
     *gradient_norm = *norm;
   return statusOf(norm);
+}
+
+double memformer_next_loss_scale(memformer_loss_scale *scale, double gradient_norm) {
+  if (!scale) {
+    fail(MEMFORMER_BAD_ARGUMENT, "expected a loss scale, but got a null pointer");
+    return 0;
+  }
+  LossScale next = LossScale::dynamic();
+  if (scale->value != 0) {
+    next.value = scale->value;
+    next.goodSteps = int64_t(scale->good_steps);
+    next.update(gradient_norm);
+  }
+  scale->value = next.value;
+  scale->good_steps = uint64_t(next.goodSteps);
+  return next.value;
 }
 
 memformer_status memformer_evaluate(memformer_session *session, const memformer_rollout *rollout) {

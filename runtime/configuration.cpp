@@ -2,6 +2,7 @@
 #include "runtime/configuration.h"
 
 #include "runtime/file.h"
+#include "runtime/loss_scale.h"
 #include "runtime/table_reader.h"
 
 #include <fmt/format.h>
@@ -131,7 +132,7 @@ void readInitializer(TableReader &reader, const ModelSettings &model,
     reader.number("memory_bias", initializer.memoryBias, 0, infinite, "(");
 }
 
-void readTrain(TableReader &reader, TrainSettings &train) {
+void readTrain(TableReader &reader, const ModelSettings &model, TrainSettings &train) {
   reader.enter("train");
   const std::vector<std::string_view> schedules = {"bptt", "checkpoint", "mrbp"};
   size_t schedule = 2, decay = 0;
@@ -151,6 +152,9 @@ void readTrain(TableReader &reader, TrainSettings &train) {
   reader.number("beta2", train.beta2, 0, 1, ")");
   reader.number("epsilon", train.epsilon, 0, infinite, "(");
   reader.number("max_gradient_norm", train.maxGradientNorm, 0, infinite);
+  train.dynamicLossScale = model.precision == "f16";
+  reader.powerOfTwo("loss_scale", train.lossScale, LossScale::leastExponent,
+                    LossScale::mostExponent, "dynamic", train.dynamicLossScale);
   reader.integer("seed", seed, 0, std::numeric_limits<int64_t>::max());
   reader.integer("log_every", train.logEvery, 1);
   reader.integer("evaluate_every", train.evaluateEvery, 0);
@@ -268,7 +272,7 @@ Result<Configuration> parseConfiguration(std::string_view text, std::string_view
     reader.enter("model");
   readMemory(reader, configuration.model, configuration.memory);
   readInitializer(reader, configuration.model, configuration.initializer);
-  readTrain(reader, configuration.train);
+  readTrain(reader, configuration.model, configuration.train);
   readData(reader, configuration.data);
   reader.rejectUnknown();
   if (!reader.errors().empty())

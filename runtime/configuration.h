@@ -79,7 +79,10 @@ struct TrainSettings {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
-  double maxGradientNorm = 1.0; // 0: no clipping
+  double maxGradientNorm = 1.0;  // 0: no clipping
+  double lossScale = 1.0;        // a power of two that the loss is multiplied by, where not dynamic
+  bool dynamicLossScale = false; // loss_scale = "dynamic": LossScale; where the text does not say,
+                                 // in f16
   uint64_t seed = 0;
   int64_t logEvery = 10;         // steps
   int64_t evaluateEvery = 0;     // steps; 0: at the end only

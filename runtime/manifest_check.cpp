@@ -160,6 +160,7 @@ void checkManifest(const Manifest &manifest, const std::string &where, JsonError
                                                       "max_gradient_norm",
                                                       "bias_correction1",
                                                       "bias_correction2",
+                                                      "gradient_scale",
                                                       "gradient_norm"};
   for (const auto &scalar : manifest.scalars) {
     if (std::ranges::find(knownScalars, scalar.name) == std::end(knownScalars))

@@ -105,12 +105,29 @@ typedef struct memformer_optimizer {
   double weight_decay;
   double max_gradient_norm; /* 0: no clipping */
   uint64_t step;            /* 1 for the first update; also what dropout depends on */
+  double loss_scale;        /* the part of the rollout's loss_scale that gradients are divided by
+                               before all else: a power of two; 0: 1 */
 } memformer_optimizer;
 
 /* The gradients of a rollout, then one update of the parameters. `gradient_norm` (before clipping)
- * may be null. An entry that is out of its bounds is an error, and nothing has run. */
+ * may be null. Where the norm is not finite the step is left out: parameters and moments stay. An
+ * entry that is out of its bounds is an error, and nothing has run. */
 memformer_status memformer_step(memformer_session *session, const memformer_rollout *rollout,
                                 const memformer_optimizer *optimizer, double *gradient_norm);
+/*
+ * Dynamic loss scaling, for models whose products are of f16, where gradients below 6e-8 vanish:
+ *   memformer_loss_scale scale = {0, 0};
+ *   rollout.loss_scale = (float)(optimizer.loss_scale = memformer_next_loss_scale(&scale, norm)) *
+ *                        (1 / targets);
+ * before each step, with the norm of the step before (0 before the first): 65536 at first, half of
+ * it after a step that was left out, twice as much after 2000 in a row that were not.
+ */
+typedef struct memformer_loss_scale {
+  double value; /* 0 at first */
+  uint64_t good_steps;
+} memformer_loss_scale;
+/* 0 where `scale` is null. */
+double memformer_next_loss_scale(memformer_loss_scale *scale, double gradient_norm);
 /* A rollout forward, without dropout. */
 memformer_status memformer_evaluate(memformer_session *session, const memformer_rollout *rollout);
 
@@ -119,7 +136,7 @@ memformer_status memformer_get_parameter(const memformer_session *session, size_
                                          float *values, size_t count);
 memformer_status memformer_set_parameter(memformer_session *session, size_t index,
                                          const float *values, size_t count);
-/* The gradient that the last step left. */
+/* The gradient that the last step left, times the optimizer's loss_scale. */
 memformer_status memformer_get_gradient(const memformer_session *session, size_t index,
                                         float *values, size_t count);
 /* All parameters from or to a safetensors file. */

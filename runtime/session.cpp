@@ -222,6 +222,10 @@ Result<double> Session::update(const OptimizerScalars &scalars) {
     return error("the artifact has no function 'update'");
   if (scalars.step < 1)
     return error("expected an optimizer step of at least 1, but got 0");
+  if (scalars.lossScale != 1 && !manifest().findScalar("gradient_scale"))
+    return error("expected an artifact with the scalar 'gradient_scale' for a loss scale of {}: "
+                 "compile it again",
+                 scalars.lossScale);
   impl->memory.setScalar("learning_rate", scalars.learningRate);
   impl->memory.setScalar("beta1", scalars.beta1);
   impl->memory.setScalar("beta2", scalars.beta2);
@@ -234,6 +238,7 @@ Result<double> Session::update(const OptimizerScalars &scalars) {
   };
   impl->memory.setScalar("bias_correction1", correction(scalars.beta1));
   impl->memory.setScalar("bias_correction2", correction(scalars.beta2));
+  impl->memory.setScalar("gradient_scale", 1 / scalars.lossScale);
   MEMFORMER_TRY(impl->execute(Function::Update, 0, 0));
   impl->dirty = true;
   const double norm = impl->memory.scalar("gradient_norm");

@@ -43,7 +43,7 @@ struct Rollout {
   // needs the flags that it had the first time.
   const int32_t *reset = nullptr;
   uint64_t position = 0; // of the first segment in its stream, for dropout
-  float lossScale = 1;   // 1 / counted targets of the rollout
+  float lossScale = 1;   // 1 / counted targets of the rollout, times that of OptimizerScalars
 };
 
 struct OptimizerScalars {
@@ -54,6 +54,7 @@ struct OptimizerScalars {
   double weightDecay = 0;
   double maxGradientNorm = 0; // 0: no clipping
   uint64_t step = 1;          // n >= 1, in the bias corrections 1 - beta^n
+  double lossScale = 1;       // gradients are divided by it first: a power of two (LossScale)
 };
 
 /// All memory is reserved by `create`; no step allocates. One thread at a time.
@@ -119,7 +120,7 @@ public:
   /// A rollout forward that yields everything the model names (gradients are those of `train`).
   Result<void> trace(const Rollout &rollout, std::span<const OutputSink> outputs = {});
   /// Clips the gradients and steps the optimizer; returns the norm of the gradients before
-  /// clipping.
+  /// clipping. Where that is not finite the step is left out: parameters and moments stay.
   Result<double> update(const OptimizerScalars &scalars);
 
   // Generation: `begin` takes one segment from slot 0 to slot 1 and makes ready its positions, each

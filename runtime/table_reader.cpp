@@ -128,6 +128,26 @@ void TableReader::number(std::string_view key, double &value, double least, doub
     mismatch(key, *node, interval(least, most, open));
 }
 
+void TableReader::powerOfTwo(std::string_view key, double &value, int least, int most,
+                             std::string_view word, bool &isWord) {
+  const toml::node *node = find(key);
+  if (!node)
+    return;
+  double found = 0;
+  if (const auto *integer = node->as_integer())
+    found = double(integer->get());
+  else if (const auto *real = node->as_floating_point())
+    found = real->get();
+  int exponent = 0;
+  const bool isPower = std::isfinite(found) && std::frexp(found, &exponent) == 0.5 &&
+                       exponent - 1 >= least && exponent - 1 <= most;
+  isWord = node->is_string() && node->as_string()->get() == word;
+  if (isPower)
+    value = found;
+  else if (!isWord)
+    mismatch(key, *node, fmt::format("\"{}\" or a power of two, 2^{} to 2^{}", word, least, most));
+}
+
 void TableReader::boolean(std::string_view key, bool &value) {
   const toml::node *node = find(key);
   if (!node)

@@ -38,6 +38,9 @@ public:
   /// intervals).
   void number(std::string_view key, double &value, double least, double most,
               std::string_view open = "");
+  /// A power of two, from 2^least to 2^most, or `word`, which sets `isWord`.
+  void powerOfTwo(std::string_view key, double &value, int least, int most, std::string_view word,
+                  bool &isWord);
   void boolean(std::string_view key, bool &value);
   void string(std::string_view key, std::string &value);
   /// One of `choices`; gives its index.

@@ -232,7 +232,7 @@ public:
     step.name = fmt::format("adamw/{}", entries);
     Buffer vector = tensor({entries}), positive = tensor({entries}, 0.1F, 0.5F);
     step.operands = {
-        vector, vector, vector, positive, tensor({64}, 0.1F, 0.5F), tensor({8}, 0.1F, 0.5F)};
+        vector, vector, vector, positive, tensor({64}, 0.1F, 0.5F), tensor({9}, 0.1F, 0.5F)};
     step.results = {tensor({1})};
     step.body = "kernel.adamw %0, %1, %2, %3, %4, %5" + signature(step);
     step.torch = R"({"op": "adamw", )" + torch;

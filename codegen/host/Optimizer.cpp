@@ -1,8 +1,10 @@
-// Emitter of adamw: clipping by global norm and one step, in place.
+// Emitter of adamw: clipping by global norm and one step, in place, unless the norm is not finite.
 
 #include "codegen/host/Emitters.h"
 #include "codegen/host/Vectors.h"
 #include "dialect/kernel/Shapes.h"
+
+#include <limits>
 
 using namespace mlir;
 
@@ -14,12 +16,12 @@ namespace {
 struct Step {
   Value beta1, rest1, beta2, rest2; // rest: 1 − β
   Value epsilon, decay, size;       // 1 − lr · weight decay, lr / bias correction 1
-  Value correction2, clip;
+  Value correction2, factor;        // of gradients
 };
 
 } // namespace
 
-// √Σ partials.
+// √Σ partials, of gradients that are not divided by the loss's scale.
 static Value gradientNorm(Emit &e, Value partials) {
   int64_t count = kernel::entriesOf(partials.getType());
   Value flat = e.flat(partials);
@@ -37,7 +39,6 @@ static Step loadStep(Emit &e, Value scalars, Value norm) {
   Value one = e.constant(1), rate = scalar(0), beta1 = scalar(1), beta2 = scalar(2);
   Value largest = scalar(5);
   Value factor = e.div(largest, e.add(norm, e.constant(1e-6f)));
-  // Written so that a norm of NaN gives NaN, not an unclipped step.
   Value unclipped = e.compare(arith::CmpFPredicate::OGT, factor, one);
   factor = e.select(unclipped, one, factor);
   Value off = e.compare(arith::CmpFPredicate::OEQ, largest, e.constant(0));
@@ -51,7 +52,7 @@ static Step loadStep(Emit &e, Value scalars, Value norm) {
   step.decay = e.broadcast(e.sub(one, e.mul(rate, scalar(4))));
   step.size = e.broadcast(e.div(rate, scalar(6)));
   step.correction2 = e.broadcast(scalar(7));
-  step.clip = e.broadcast(factor);
+  step.factor = e.broadcast(e.mul(factor, scalar(8)));
   return step;
 }
 
@@ -60,7 +61,8 @@ FailureOr<int64_t> emitAdamW(OpBuilder &builder, kernel::AdamWOp op,
   Emit e(builder, op.getLoc(), target);
   Value parameters = e.flat(arguments.operands[0]), gradients = e.flat(arguments.operands[1]);
   Value first = e.flat(arguments.operands[2]), second = e.flat(arguments.operands[3]);
-  Value norm = gradientNorm(e, arguments.operands[4]);
+  Value norm = e.mul(gradientNorm(e, arguments.operands[4]),
+                     e.loadScalar(arguments.operands[5], e.index(8)));
   Value isFirst = e.compareInt(arith::CmpIPredicate::eq, arguments.workgroup, e.index(0));
   e.ifThen(isFirst, [&] { e.storeScalar(norm, arguments.results[0], e.index(0)); });
   Step step = loadStep(e, arguments.operands[5], norm);
@@ -72,7 +74,7 @@ FailureOr<int64_t> emitAdamW(OpBuilder &builder, kernel::AdamWOp op,
   auto update = [&](int64_t length) {
     e.columns(length, [&](Value column, int64_t active) {
       Value place = e.addIndex(begin, column);
-      Value g = e.mul(step.clip, e.load(gradients, place, active));
+      Value g = e.mul(step.factor, e.load(gradients, place, active));
       Value m = e.add(e.mul(step.beta1, e.load(first, place, active)), e.mul(step.rest1, g));
       Value v =
           e.add(e.mul(step.beta2, e.load(second, place, active)), e.mul(step.rest2, e.mul(g, g)));
@@ -85,10 +87,14 @@ FailureOr<int64_t> emitAdamW(OpBuilder &builder, kernel::AdamWOp op,
     });
   };
   Value last = e.compareInt(arith::CmpIPredicate::eq, arguments.workgroup, e.index(grid - 1));
-  if (tail == length)
-    update(length);
-  else
-    e.ifThen(last, [&] { update(tail); }, [&] { update(length); });
+  // Neither infinite nor NaN.
+  Value infinity = e.constant(std::numeric_limits<float>::infinity());
+  e.ifThen(e.compare(arith::CmpFPredicate::OLT, norm, infinity), [&] {
+    if (tail == length)
+      update(length);
+    else
+      e.ifThen(last, [&] { update(tail); }, [&] { update(length); });
+  });
   return grid;
 }
 

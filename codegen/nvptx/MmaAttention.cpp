@@ -78,6 +78,15 @@ MmaAttention::MmaAttention(Emit &e, kernel::AttentionOp op, const KernelArgument
   warps = std::min(mostWarps, (shape.queries + 15) / 16);
   keysOfTile =
       std::min(columns > mostColumns ? mostKeys / 2 : mostKeys, (shape.keys + 15) / 16 * 16);
+  auto sharedBytes = [&] {
+    int64_t slots = shape.keys > keysOfTile ? 2 : 1;
+    return NarrowTile::bytes(warps * 16 + 2 * slots * keysOfTile, columns);
+  };
+  while (sharedBytes() > e.target.mostSharedBytes && warps > 1)
+    if (keysOfTile > 16)
+      keysOfTile = std::max<int64_t>(keysOfTile / 32 * 16, 16);
+    else
+      warps /= 2;
   tilesOfKeys = (shape.keys + keysOfTile - 1) / keysOfTile;
   if (op.getBias())
     bias = &arguments.operands[op.getSelfKey() ? 5 : 3];

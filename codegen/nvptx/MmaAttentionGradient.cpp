@@ -9,23 +9,42 @@ using namespace mlir;
 
 namespace memformer::nvptx {
 
-GradientPlan::GradientPlan(const AttentionShape &shape) {
+static int64_t blocksOf(int64_t length, int64_t size) { return (length + size - 1) / size; }
+
+GradientPlan::GradientPlan(const AttentionShape &shape, const GpuTarget &target) {
   columns = tensorColumns(shape);
   // Wide rows leave less room in registers and in shared memory.
   bool isWide = columns > 64, isWidest = columns > 128;
-  int64_t mostWarps = isWidest ? 2 : 4;
-  warps = std::min(mostWarps, (std::max(shape.keys, shape.queries) + 15) / 16);
-  inOne = shape.keys <= warps * 16 && !isWidest;
-  other = std::min<int64_t>(isWidest ? 16 : isWide ? 32 : 64, warps * 16);
-  step = columns > 32 ? 16 : std::min<int64_t>(32, other);
-  step = other % step == 0 ? step : 16;
+  int64_t mostWarps = isWidest ? 2 : 4, mostOther = isWidest ? 16 : isWide ? 32 : 64;
+  divide(shape, mostWarps, mostOther);
+  while (sharedBytes() > target.mostSharedBytes && mostWarps > 1) {
+    (mostOther > 16 ? mostOther : mostWarps) /= 2;
+    divide(shape, mostWarps, mostOther);
+  }
   keptColumns = std::min<int64_t>(columns, 128);
   inRegisters = !isWide;
 }
 
+void GradientPlan::divide(const AttentionShape &shape, int64_t mostWarps, int64_t mostOther) {
+  warps = std::min(mostWarps, blocksOf(std::max(shape.keys, shape.queries), 16));
+  inOne = shape.keys <= warps * 16 && columns <= 128;
+  other = std::min<int64_t>(mostOther, warps * 16);
+  step = columns > 32 ? 16 : std::min<int64_t>(32, other);
+  step = other % step == 0 ? step : 16;
+  slots = std::max(shape.keys, shape.queries) > other ? 2 : 1;
+}
+
+// Of the tiles, and three numbers for each query.
+int64_t GradientPlan::sharedBytes() const {
+  int64_t rows = 2 * own() + 2 * slots * other, queries = std::max(slots * other, own());
+  return NarrowTile::bytes(rows, columns) + (inOne ? NarrowTile::bytes(own(), other) : 0) +
+         3 * queries * 4;
+}
+
 MmaGradient::MmaGradient(Emit &e, kernel::AttentionGradientOp op, const KernelArguments &arguments)
     : e(e), op(op), arguments(arguments), type(*op.getOperandType()),
-      shape(arguments.operands[1], arguments.operands[2], int64_t(op.getHeads())), plan(shape),
+      shape(arguments.operands[1], arguments.operands[2], int64_t(op.getHeads())),
+      plan(shape, e.target),
       dropout(e, shape, op.getDropoutKey() ? &arguments.operands.back() : nullptr,
               op.getProbability().convertToDouble()),
       scale(float(op.getScale().convertToDouble())) {}
@@ -34,8 +53,7 @@ int64_t MmaGradient::emit() {
   e.setThreads(plan.warps * Emit::warp);
   e.keepLoops();
   int64_t ofKeys = blocks(shape.keys, plan.own()), ofQueries = blocks(shape.queries, plan.own());
-  int64_t others = std::max(blocks(shape.keys, plan.other), blocks(shape.queries, plan.other));
-  int64_t slots = others > 1 ? 2 : 1;
+  int64_t slots = plan.slots;
   for (NarrowTile &tile : ownTiles)
     tile = NarrowTile(e, type, plan.own(), plan.columns);
   for (NarrowTile &tile : otherTiles)

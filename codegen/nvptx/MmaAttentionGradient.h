@@ -10,7 +10,7 @@ namespace memformer::nvptx {
 /// How a head is divided: a block has 16 rows (keys or queries) for each warp, and meets the other
 /// side a tile at a time.
 struct GradientPlan {
-  explicit GradientPlan(const AttentionShape &shape);
+  GradientPlan(const AttentionShape &shape, const GpuTarget &target);
 
   int64_t warps, columns;
   /// Rows of a tile of the other side, and how many of these are multiplied at a time.
@@ -23,7 +23,14 @@ struct GradientPlan {
   /// A warp keeps its rows in registers.
   bool inRegisters;
 
+  /// Tiles of the other side: two where there are several.
+  int64_t slots;
+
   int64_t own() const { return warps * 16; }
+
+private:
+  void divide(const AttentionShape &shape, int64_t mostWarps, int64_t mostOther);
+  int64_t sharedBytes() const;
 };
 
 /// The gradients of keys and values are sums over queries, those of queries sums over keys, each in

@@ -334,9 +334,9 @@ def SquaredNormOp : Kernel_Op<"squared_norm"> {
 def AdamWOp : Kernel_Op<"adamw"> {
   let summary = "clipping by global norm and one AdamW step, in place";
   let description = [{
-    All parameters as one vector. With n = √Σ partials, c = min(1, max_gradient_norm / (n + 1e-6)) (1 where max_gradient_norm is 0) and g' = c g: m ← β₁ m + (1 − β₁) g', v ← β₂ v + (1 − β₂) g'²,
+    All parameters as one vector. The gradients are those of a loss that was multiplied by 1 / u, a power of two. With n = u √Σ partials, c = min(1, max_gradient_norm / (n + 1e-6)) (1 where max_gradient_norm is 0) and g' = c u g: m ← β₁ m + (1 − β₁) g', v ← β₂ v + (1 − β₂) g'²,
     p ← p (1 − lr · weight_decay) − lr · (m / bias_correction1) / (√(v / bias_correction2) + ε). Decoupled weight decay (Loshchilov and Hutter 2019). Operands: parameters, gradients, first moments, second moments
-    (all of one length, parameters and moments read and written), the partial sums of squares, and `scalars [8]`: learning rate, β₁, β₂, ε, weight decay, maximum gradient norm, bias corrections 1 and 2. The result is the gradient norm `[1]`, before clipping.
+    (all of one length, parameters and moments read and written), the partial sums of squares, and `scalars [9]`: learning rate, β₁, β₂, ε, weight decay, maximum gradient norm, bias corrections 1 and 2, u. The result is the gradient norm `[1]`, n. Where n is not finite nothing else is written: the step is left out.
   }];
   let arguments = (ins FloatTensor:$parameters, FloatTensor:$gradients, FloatTensor:$first_moments, FloatTensor:$second_moments, FloatTensor:$partials, FloatTensor:$scalars);
   let results = (outs FloatTensor:$norm);

@@ -144,6 +144,6 @@ LogicalResult AdamWOp::verify() {
       succeeded(verifyShape(*this, "the gradients", getGradients().getType(), shape)) &&
       succeeded(verifyShape(*this, "the first moments", getFirstMoments().getType(), shape)) &&
       succeeded(verifyShape(*this, "the second moments", getSecondMoments().getType(), shape)) &&
-      succeeded(verifyShape(*this, "the scalars", getScalars().getType(), {8})) &&
+      succeeded(verifyShape(*this, "the scalars", getScalars().getType(), {9})) &&
       succeeded(verifyShape(*this, "the norm", getNorm().getType(), {1})));
 }

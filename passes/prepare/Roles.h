@@ -21,9 +21,15 @@ inline constexpr llvm::StringLiteral secondMoments = "second_moments";
 namespace name {
 /// A vector of the scalars that `kernel.adamw` reads, in its order.
 inline constexpr llvm::StringLiteral optimizer = "optimizer";
-inline constexpr llvm::StringLiteral optimizerScalars[] = {
-    "learning_rate",    "beta1",           "beta2", "epsilon", "weight_decay", "max_gradient_norm",
-    "bias_correction1", "bias_correction2"};
+inline constexpr llvm::StringLiteral optimizerScalars[] = {"learning_rate",
+                                                           "beta1",
+                                                           "beta2",
+                                                           "epsilon",
+                                                           "weight_decay",
+                                                           "max_gradient_norm",
+                                                           "bias_correction1",
+                                                           "bias_correction2",
+                                                           "gradient_scale"};
 inline constexpr llvm::StringLiteral gradientNorm = "gradient_norm";
 } // namespace name
 

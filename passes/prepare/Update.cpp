@@ -38,7 +38,8 @@ struct AddUpdatePass : memformer::impl::AddUpdatePassBase<AddUpdatePass> {
     auto vector = [&](int64_t entries) {
       return RankedTensorType::get({entries}, builder.getF32Type());
     };
-    Type all = vector(layout.entries()), scalars = vector(8), norm = vector(1);
+    Type all = vector(layout.entries()), scalars = vector(std::size(name::optimizerScalars)),
+         norm = vector(1);
     // The number of partial sums, and with it their order, depends on the model alone.
     Type sums = vector((layout.entries() + blockEntries - 1) / blockEntries);
 

@@ -118,6 +118,12 @@ Result<void> saveCheckpoint(const Session &session, const Progress &progress,
       {"metrics_bytes", std::to_string(progress.metricsBytes)},
       {"target", checkpointTarget(session)},
       {"configuration", configuration}};
+  if (const LossScale &scale = progress.lossScale; scale.isDynamic) {
+    metadata["loss_scale"] = fmt::format("{}", scale.value);
+    metadata["good_steps"] = std::to_string(scale.goodSteps);
+  }
+  if (progress.lossScale.skipped)
+    metadata["skipped_steps"] = std::to_string(progress.lossScale.skipped);
   // A device that has failed has given nothing that is worth keeping.
   MEMFORMER_TRY(session.status());
   return writeSafetensors(path, tensors, metadata);
@@ -139,6 +145,23 @@ Result<Progress> loadCheckpoint(Session &session, const std::filesystem::path &p
   MEMFORMER_TRY(readMetadata(file, "tokens", progress.tokens));
   MEMFORMER_TRY(readMetadata(file, "seed", progress.seed));
   MEMFORMER_TRY(readMetadata(file, "metrics_bytes", progress.metricsBytes));
+  LossScale &scale = progress.lossScale;
+  scale.isDynamic = file.metadata().contains("loss_scale");
+  if (scale.isDynamic) {
+    MEMFORMER_TRY(readMetadata(file, "loss_scale", scale.value));
+    MEMFORMER_TRY(readMetadata(file, "good_steps", scale.goodSteps));
+    if (!LossScale::isOne(scale.value))
+      return error("{}: expected metadata 'loss_scale' to be a power of two, but got {}",
+                   file.path(), scale.value);
+  }
+  if (file.metadata().contains("skipped_steps"))
+    MEMFORMER_TRY(readMetadata(file, "skipped_steps", scale.skipped));
+  if (scale.goodSteps < 0 || scale.goodSteps >= LossScale::growthInterval || scale.skipped < 0 ||
+      scale.skipped > progress.step)
+    return error("{}: expected metadata 'good_steps' below {} and 'skipped_steps' of at most {}, "
+                 "but got {} and {}",
+                 file.path(), LossScale::growthInterval, progress.step, scale.goodSteps,
+                 scale.skipped);
   if (auto target = file.metadata().find("target"); target != file.metadata().end())
     progress.target = target->second;
   if (progress.step < 0 || progress.stored < 0 || progress.stored >= session.segments())

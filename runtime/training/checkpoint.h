@@ -1,6 +1,7 @@
 // Checkpoints: one safetensors file from which a training run goes on bit for bit.
 #pragma once
 
+#include "runtime/loss_scale.h"
 #include "runtime/safetensors.h"
 #include "runtime/session.h"
 
@@ -19,6 +20,7 @@ struct Progress {
   double seconds = 0;                // of training, over all resumptions
   int64_t tokens = 0;                // trained on
   uint64_t seed = 0;
+  LossScale lossScale;      // isDynamic is the configuration's
   int64_t metricsBytes = 0; // length of the metrics file at this step
   std::string target;       // what a checkpoint's steps ran on; "" where it does not say
 };

@@ -34,7 +34,7 @@ public:
 
 private:
   Result<void> step();
-  Result<void> logStep(const Score &score, double gradientNorm, double rate);
+  Result<void> logStep(const Score &score, double gradientNorm, double rate, double lossScale);
   Result<void> evaluateNow();
   Result<void> raiseGap();
   Result<void> checkpoint();
@@ -98,6 +98,11 @@ Result<void> Trainer::begin() {
       MEMFORMER_TRY(loadWeights(session, options.weights));
     progress.seed = settings.seed;
   }
+  LossScale &scale = progress.lossScale;
+  if (!settings.dynamicLossScale || !scale.isDynamic)
+    scale = {.value = settings.dynamicLossScale ? LossScale::first : settings.lossScale,
+             .isDynamic = settings.dynamicLossScale,
+             .skipped = scale.skipped};
   session.setSeed(settings.seed);
   return writeFileAtomically(folder.configuration(), configuration.text);
 }
@@ -119,7 +124,8 @@ Result<void> Trainer::step() {
   rollout.inputs = inputs;
   rollout.reset = tokens.reset.data();
   rollout.position = uint64_t(progress.position);
-  rollout.lossScale = tokens.counted ? 1.0f / float(tokens.counted) : 0.0f;
+  const double lossScale = progress.lossScale.value;
+  rollout.lossScale = tokens.counted ? float(lossScale) / float(tokens.counted) : 0.0f;
   MEMFORMER_TRY(session.train(rollout, outputs));
 
   OptimizerScalars scalars;
@@ -129,20 +135,30 @@ Result<void> Trainer::step() {
   scalars.epsilon = settings.epsilon;
   scalars.weightDecay = settings.weightDecay;
   scalars.maxGradientNorm = settings.maxGradientNorm;
-  scalars.step = uint64_t(progress.step);
+  // Moments know of the steps that were taken.
+  scalars.step = uint64_t(progress.step - progress.lossScale.skipped);
+  scalars.lossScale = lossScale;
   const Score score = scoreOf(tokens, loss, {});
   if (!std::isfinite(score.loss))
     return error("the loss of step {} is {}: try a lower train.learning_rate or a smaller "
-                 "train.max_gradient_norm",
-                 progress.step, score.loss);
+                 "train.max_gradient_norm{}",
+                 progress.step, score.loss,
+                 configuration.model.precision == "f16"
+                     ? ", or precision = \"bf16\": in f16 what is multiplied must stay below 65520"
+                     : "");
   auto norm = session.update(scalars);
   if (!norm)
     return std::unexpected(norm.error());
-  if (!std::isfinite(*norm))
-    return error(
-        "the gradient of step {} has norm {}: try a lower train.learning_rate or a smaller "
-        "train.max_gradient_norm",
-        progress.step, *norm);
+  const bool taken = progress.lossScale.update(*norm);
+  if (!taken && (!progress.lossScale.isDynamic || progress.lossScale.isExhausted()))
+    return error("the gradient of step {} has norm {}{}: try a lower train.learning_rate or a "
+                 "smaller train.max_gradient_norm",
+                 progress.step, *norm,
+                 lossScale == 1 ? "" : fmt::format(" at a loss scale of {}", lossScale));
+  if (!taken)
+    line.line(fmt::format("step {}: the gradient is not finite at a loss scale of {}: the step is "
+                          "left out, and the scale is now {}",
+                          progress.step, lossScale, progress.lossScale.value));
 
   // The next rollout begins `stride` segments on. Memories that this one stored beyond that are
   // kept; the oldest go.
@@ -158,16 +174,21 @@ Result<void> Trainer::step() {
   stepsHere += 1;
   progress.seconds = secondsBefore + secondsSince(started);
   result.loss = score.meanLoss();
-  return logStep(score, *norm, scalars.learningRate);
+  return logStep(score, *norm, scalars.learningRate, lossScale);
 }
 
-Result<void> Trainer::logStep(const Score &score, double gradientNorm, double rate) {
+Result<void> Trainer::logStep(const Score &score, double gradientNorm, double rate,
+                              double lossScale) {
   Json entry = {{"step", progress.step},      {"loss", score.meanLoss()},
                 {"targets", score.counted},   {"gradient_norm", gradientNorm},
                 {"learning_rate", rate},      {"tokens", progress.tokens},
                 {"seconds", progress.seconds}};
   if (isTask(configuration.data))
     entry["gap"] = source.gap();
+  if (progress.lossScale.isDynamic) {
+    entry["loss_scale"] = lossScale;
+    entry["skipped"] = !std::isfinite(gradientNorm);
+  }
   MEMFORMER_TRY(metrics.write(entry));
   bool last = progress.step == settings.steps;
   if (line.isTerminal() && (progress.seconds - lastShown >= 0.1 || last)) {
@@ -189,6 +210,8 @@ std::string Trainer::describe() const {
       fmt::format("step {}/{}  loss {:.4f}", progress.step, settings.steps, result.loss);
   if (isTask(configuration.data))
     text += fmt::format("  gap {}", source.gap());
+  if (progress.lossScale.skipped)
+    text += fmt::format("  {} left out", progress.lossScale.skipped);
   return text +
          fmt::format("  {:.0f} tokens/s  {} left", double(tokensHere) / here, printDuration(left));
 }

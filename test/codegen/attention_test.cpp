@@ -15,8 +15,9 @@ struct Form {
   const char *name;
   bool causal = false, self = false, dropout = false, normalize = false, bias = false;
   bool relative = false;
-  /// What is multiplied is rounded to bf16; and it is stored so, results too where they may be.
-  bool rounds = false, narrow = false;
+  /// What is multiplied is rounded to bf16, or with `half` to f16; and it is stored so, results too
+  /// where they may be.
+  bool rounds = false, narrow = false, half = false;
 };
 
 struct Size {
@@ -81,10 +82,10 @@ Inputs inputsOf(const Size &s) {
 }
 
 // The inputs as a kernel that rounds them multiplies them.
-Inputs rounded(Inputs in) {
+Inputs rounded(Inputs in, bool half) {
   for (Tensor *tensor : {&in.query, &in.key, &in.value, &in.gradient})
     for (float &x : tensor->floats)
-      x = roundToBF16(x);
+      x = roundTo16Bits(x, half);
   return in;
 }
 
@@ -191,17 +192,19 @@ Reference::Reference(const Form &form, const Size &s, const Inputs &in)
       normalized.add(r * d + c, row[size_t(c)] / std::sqrt(square),
                      1 + std::abs(1 / std::sqrt(square)));
   }
-  // Half of the distance between 1 and the next bf16. A rounded probability, or gradient of a
-  // score, is off by this part of itself at most, so a sum of its products by this part of the sum
-  // of their magnitudes; what is stored as bf16 is off by as much again.
-  constexpr double half = 0x1p-8;
+  // Half of the distance between 1 and the next number of 16 bits. A rounded probability, or
+  // gradient of a score, is off by this part of itself at most, so a sum of its products by this
+  // part of the sum of their magnitudes; what is stored so is off by as much again. In f16 what is
+  // below 2⁻¹⁴ is off by up to 2⁻²⁵ instead.
+  const double half = form.half ? 0x1p-11 : 0x1p-8;
+  const double tiny = form.half ? 0x1p-23 * double(s.keys + s.queries) : 0;
   double narrow = (form.rounds ? half : 0) + (form.narrow ? half : 0);
   // A probability is off by the errors of its score and of lse (w + 8 roundings of sums of that
   // magnitude each), the rest by the roundings of sums over columns, keys and queries.
   error =
       (2 * double(s.width + 8) * (1 + largestScore) + double(s.width + s.keys + s.queries + 64)) *
           roundoff +
-      narrow * (1 + half);
+      narrow * (1 + half) + tiny;
 }
 
 std::string signature(const std::vector<Tensor> &operands, const std::vector<Tensor> &results) {
@@ -244,19 +247,22 @@ std::string nameOf(const Form &form, const Size &s) {
   return std::string(form.name) + " batch " + std::to_string(s.batch) + " queries " +
          std::to_string(s.queries) + " keys " + std::to_string(s.keys) + " heads " +
          std::to_string(s.heads) + " width " + std::to_string(s.width) +
-         (form.narrow   ? " stored as bf16"
-          : form.rounds ? " rounded to bf16"
-                        : "");
+         (form.narrow   ? " stored as "
+          : form.rounds ? " rounded to "
+                        : "") +
+         (!form.rounds ? ""
+          : form.half  ? "f16"
+                       : "bf16");
 }
 
 const char *const dropoutAttributes = "probability = 0.25 : f64";
 
 // A tensor as a kernel is given it.
 Tensor stored(const Form &form, const Tensor &tensor) {
-  return form.narrow ? narrowed(tensor) : tensor;
+  return form.narrow ? narrowed(tensor, form.half) : tensor;
 }
 
-// A result: heads that are wider, and rows that are normalised, are not stored as bf16.
+// A result: heads that are wider, and rows that are normalised, are not stored in 16 bits.
 Tensor storedResult(const Form &form, const Size &s, const Tensor &tensor) {
   return s.width <= 128 && !form.normalize ? stored(form, tensor) : tensor;
 }
@@ -271,7 +277,7 @@ KernelCase forwardCase(const Form &form, const Size &s, const Inputs &in,
     results.push_back(in.query);
   std::string body = "kernel.attention %0, %1, %2" + optional(form, s, in, operands, form.bias);
   body += form.normalize ? " normalize" : "";
-  body += form.rounds ? " operands bf16" : "";
+  body += !form.rounds ? "" : form.half ? " operands f16" : " operands bf16";
   body += form.dropout ? std::string(" {") + dropoutAttributes + "}" : "";
   body += signature(operands, results);
   size_t first = operands.size();
@@ -309,7 +315,7 @@ KernelCase gradientCase(const Form &form, const Size &s, const Inputs &in,
     results.insert(results.end(), {in.query, in.key});
   std::string body =
       "kernel.attention_gradient %0, %1, %2, %3, %4, %5" + optional(form, s, in, operands, false);
-  body += form.rounds ? " operands bf16" : "";
+  body += !form.rounds ? "" : form.half ? " operands f16" : " operands bf16";
   body += std::string(" {resultSegmentSizes = array<i32: 1, 1, 1, ") +
           (form.self ? "1, 1" : "0, 0") + (form.relative ? ", 1, 1>" : ", 0, 0>") +
           (form.dropout ? ", " : "") + (form.dropout ? dropoutAttributes : "") + "}" +
@@ -408,8 +414,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Form{.name = "normalized", .self = true, .normalize = true, .bias = true}),
     [](const auto &info) { return std::string(info.param.name); });
 
-// On GPUs alone: with operands of bf16, on tensor cores where there are any and heads have a width
-// for them.
+// On GPUs alone: with operands of bf16 or f16, on tensor cores where there are any and heads have a
+// width for them.
 class NarrowAttention : public ::testing::TestWithParam<Form> {};
 
 TEST_P(NarrowAttention, OddShapes) {
@@ -429,22 +435,34 @@ TEST_P(NarrowAttention, OddShapes) {
       Form form = GetParam();
       form.rounds = true;
       form.narrow = narrow;
-      Reference reference(form, size, rounded(in));
-      check(forwardCase(form, size, in, reference), testedGPUs(isSmall));
-      if (!form.normalize)
-        check(gradientCase(form, size, in, reference), testedGPUs(isSmall));
+      for (bool half : {false, true}) {
+        form.half = half;
+        Reference reference(form, size, rounded(in, half));
+        // The oldest has tensor cores for f16.
+        auto gpus = testedGPUs(/*oldest=*/isSmall || half);
+        if (half && !isSmall && !gpus.empty())
+          gpus.resize(1);
+        check(forwardCase(form, size, in, reference), gpus);
+        if (!form.normalize)
+          check(gradientCase(form, size, in, reference), gpus);
+      }
     }
   }
 }
 
-// What is read as bf16 is what would have been rounded to it.
+// What is read in 16 bits is what would have been rounded to it.
 TEST_P(NarrowAttention, StorageOfOperandsChangesNoBit) {
   Size size{2, 40, 100, 2, 40};
   Inputs in = inputsOf(size);
   Form form = GetParam();
   form.rounds = true;
-  Reference reference(form, size, rounded(in));
-  for (const std::string &gpu : testedGPUs()) {
+  for (bool half : {false, true}) {
+    form.half = half;
+    Reference reference(form, size, rounded(in, half));
+    auto gpus = testedGPUs(/*oldest=*/half);
+    if (gpus.empty())
+      return;
+    const std::string &gpu = gpus[0];
     auto run = [&](bool narrow, bool gradient) {
       form.narrow = narrow;
       KernelCase kernel = gradient ? gradientCase(form, size, in, reference)

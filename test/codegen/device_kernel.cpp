@@ -57,9 +57,10 @@ std::vector<uint8_t> bytesOf(const Tensor &tensor) {
   for (size_t i = 0; i < count; ++i)
     if (tensor.integer)
       std::memcpy(&bytes[4 * i], &tensor.ints[i], 4);
-    else if (tensor.narrow) // the high half of an f32
-      std::memcpy(&bytes[2 * i], reinterpret_cast<const uint8_t *>(&tensor.floats[i]) + 2, 2);
-    else
+    else if (tensor.narrow) {
+      uint16_t bits = toBits(tensor.floats[i], tensor.half);
+      std::memcpy(&bytes[2 * i], &bits, 2);
+    } else
       std::memcpy(&bytes[4 * i], &tensor.floats[i], 4);
   return bytes;
 }
@@ -70,8 +71,9 @@ Tensor readBytes(const Tensor &like, const uint8_t *bytes) {
     if (like.integer) {
       std::memcpy(&tensor.ints[i], bytes + 4 * i, 4);
     } else if (like.narrow) {
-      tensor.floats[i] = 0;
-      std::memcpy(reinterpret_cast<uint8_t *>(&tensor.floats[i]) + 2, bytes + 2 * i, 2);
+      uint16_t bits;
+      std::memcpy(&bits, bytes + 2 * i, 2);
+      tensor.floats[i] = fromBits(bits, like.half);
     } else {
       std::memcpy(&tensor.floats[i], bytes + 4 * i, 4);
     }

@@ -3,6 +3,7 @@
 #include "test/codegen/kernel_harness.h"
 
 #include "runtime/machine.h"
+#include "test/emulator/numbers.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"
 
@@ -29,7 +30,7 @@ std::string Tensor::type() const {
   std::string text = "tensor<";
   for (int64_t extent : shape)
     text += std::to_string(extent) + "x";
-  return text + (byte ? "i8>" : integer ? "i32>" : narrow ? "bf16>" : "f32>");
+  return text + (byte ? "i8>" : integer ? "i32>" : narrow ? (half ? "f16>" : "bf16>") : "f32>");
 }
 
 Tensor zeros(std::vector<int64_t> shape, bool integer) {
@@ -68,10 +69,22 @@ float roundToBF16(double x) {
   return single;
 }
 
-Tensor narrowed(Tensor tensor) {
+float roundToF16(double x) { return emulator::floatOfHalf(emulator::halfOf(float(x))); }
+
+uint16_t toBits(float x, bool half) {
+  // bf16 is the high half of an f32.
+  return half ? emulator::halfOf(x) : uint16_t(std::bit_cast<uint32_t>(x) >> 16);
+}
+
+float fromBits(uint16_t bits, bool half) {
+  return half ? emulator::floatOfHalf(bits) : emulator::floatOfBfloat(bits);
+}
+
+Tensor narrowed(Tensor tensor, bool half) {
   tensor.narrow = true;
+  tensor.half = half;
   for (float &entry : tensor.floats)
-    entry = roundToBF16(entry);
+    entry = roundTo16Bits(entry, half);
   return tensor;
 }
 

@@ -14,13 +14,12 @@
 
 namespace memformer::testing {
 
-/// A dense tensor of f32, or of i32 where `integer` (i8 where `byte` too), or of bf16 where
-/// `narrow`
-/// (`floats` then has entries of that precision).
+/// A dense tensor of f32, or of i32 where `integer` (i8 where `byte` too), or where `narrow` of
+/// bf16 or, with `half`, f16 (`floats` then has entries of that precision).
 struct Tensor {
   std::vector<int64_t> shape;
   bool integer = false;
-  bool narrow = false;
+  bool narrow = false, half = false;
   bool byte = false;
   std::vector<float> floats;
   std::vector<int32_t> ints;
@@ -39,8 +38,15 @@ Tensor zeros(std::vector<int64_t> shape, bool integer = false);
 Tensor uniform(std::vector<int64_t> shape, uint64_t seed, float low = -1, float high = 1);
 /// The nearest number that bf16 has, ties to even.
 float roundToBF16(double x);
-/// The same tensor, of bf16.
-Tensor narrowed(Tensor tensor);
+/// The nearest number that f16 has, ties to even.
+float roundToF16(double x);
+/// To bf16, or with `half` to f16.
+inline float roundTo16Bits(double x, bool half) { return half ? roundToF16(x) : roundToBF16(x); }
+/// The same tensor, of bf16 or f16.
+Tensor narrowed(Tensor tensor, bool half = false);
+/// Entries of 16 bits from and to f32 that have their precision.
+uint16_t toBits(float x, bool half);
+float fromBits(uint16_t bits, bool half);
 /// Uniform integers in [low, high).
 Tensor integers(std::vector<int64_t> shape, uint64_t seed, int32_t low, int32_t high);
 

@@ -1,4 +1,4 @@
-// Products of bf16 against double loops over rounded entries, and what is stored in bf16.
+// Products of bf16 and f16 against double loops over rounded entries, and what is stored so.
 
 #include "test/codegen/kernel_harness.h"
 
@@ -18,8 +18,10 @@ struct Form {
   /// Columns of a packed panel; 0: B by rows.
   int64_t panel = 0;
   bool transposed = false, accumulate = false;
-  /// Stored in bf16 already; and the result.
+  /// Stored in 16 bits already; and the result.
   bool narrowA = false, narrowB = false, narrowC = false;
+  /// f16 in the place of bf16: on GPUs alone.
+  bool half = false;
 };
 
 struct Size {
@@ -27,7 +29,7 @@ struct Size {
 };
 
 // B [k, n] in panels of pairs, as kernel.pack makes them.
-Tensor packedPairs(const Tensor &b, int64_t width) {
+Tensor packedPairs(const Tensor &b, int64_t width, bool half = false) {
   int64_t k = b.shape[0], n = b.shape[1], panels = (n + width - 1) / width, pairs = (k + 1) / 2;
   Tensor result = zeros({panels, pairs, width, 2});
   for (int64_t p = 0; p < panels; ++p)
@@ -35,13 +37,13 @@ Tensor packedPairs(const Tensor &b, int64_t width) {
       for (int64_t j = 0; j < std::min(width, n - p * width); ++j)
         result.floats[size_t(((p * pairs + i / 2) * width + j) * 2 + i % 2)] =
             float(b[i * n + p * width + j]);
-  return narrowed(result);
+  return narrowed(result, half);
 }
 
 std::string gemm(const Form &form, int64_t n, const std::vector<Tensor> &operands,
                  const std::vector<Tensor> &results) {
   return "kernel.gemm %0, %1 n " + std::to_string(n) + (form.transposed ? " transpose_a" : "") +
-         (form.panel ? " packed" : "") + " operands bf16" +
+         (form.panel ? " packed" : "") + (form.half ? " operands f16" : " operands bf16") +
          (form.accumulate ? " accumulate @p" : "") + " : (" + operands[0].type() + ", " +
          operands[1].type() + ") -> " + (results.empty() ? "()" : results[0].type()) +
          " {\n^bb0(%x: f32, %i: i32):\n  kernel.yield %x : f32\n}";
@@ -51,10 +53,11 @@ void checkGemm(const Form &form, const Size &s, const std::vector<std::string> &
   Tensor a = uniform(form.transposed ? std::vector{s.k, s.m} : std::vector{s.m, s.k}, 1);
   Tensor b = uniform({s.k, s.n}, 2), c = zeros({s.m, s.n});
   c.narrow = form.narrowC;
-  std::vector<Tensor> operands = {form.narrowA ? narrowed(a) : a, form.panel
-                                                                      ? packedPairs(b, form.panel)
-                                                                  : form.narrowB ? narrowed(b)
-                                                                                 : b};
+  c.half = form.half;
+  Tensor right = form.panel     ? packedPairs(b, form.panel, form.half)
+                 : form.narrowB ? narrowed(b, form.half)
+                                : b;
+  std::vector<Tensor> operands = {form.narrowA ? narrowed(a, form.half) : a, right};
   std::vector<Tensor> results;
   std::optional<Tensor> buffer;
   if (form.accumulate)
@@ -68,8 +71,9 @@ void checkGemm(const Form &form, const Size &s, const std::vector<std::string> &
       for (int64_t j = 0; j < s.n; ++j) {
         double sum = form.accumulate ? (*buffer)[i * s.n + j] : 0, magnitude = std::abs(sum);
         for (int64_t k = 0; k < s.k; ++k) {
-          double x = double(roundToBF16(form.transposed ? a[k * s.m + i] : a[i * s.k + k])) *
-                     double(roundToBF16(b[k * s.n + j]));
+          double left = form.transposed ? a[k * s.m + i] : a[i * s.k + k];
+          double x = double(roundTo16Bits(left, form.half)) *
+                     double(roundTo16Bits(b[k * s.n + j], form.half));
           sum += x;
           magnitude += std::abs(x);
         }
@@ -78,8 +82,8 @@ void checkGemm(const Form &form, const Size &s, const std::vector<std::string> &
       }
     // One chain of at most 512 additions, then one addition for each step of 512 (and two more).
     product.tolerance = double(std::min<int64_t>(s.k, 512) + s.k / 512 + 4) * roundoff * largest;
-    if (form.narrowC) // half of the distance between 1 and the next bf16
-      product.tolerance += 0x1p-8 * largest;
+    if (form.narrowC) // half of the distance between 1 and the next number
+      product.tolerance += (form.half ? 0x1p-11 : 0x1p-8) * largest;
     return Compared{{operands.size(), product}};
   };
   check({std::string(form.name) + " " + std::to_string(s.m) + "x" + std::to_string(s.n) + "x" +
@@ -97,6 +101,37 @@ TEST_P(PairGemm, OddShapes) {
     checkGemm(GetParam(), size, testedTargets(/*oldest=*/true));
 }
 
+// In f16 on tensor cores, of the oldest GPUs too: also as wide and as deep as blocks of several
+// steps, and one past that.
+class HalfGemm : public PairGemm {};
+
+TEST_P(HalfGemm, OddShapes) {
+  Form form = GetParam();
+  form.half = true;
+  for (const Size &size :
+       {Size{1, 1, 1}, Size{2, 3, 5}, Size{17, 33, 31}, Size{29, 97, 64}, Size{5, 70, 1030},
+        Size{131, 40, 513}, Size{300, 1, 9}, Size{128, 128, 96}, Size{129, 130, 64}})
+    checkGemm(form, size, testedGPUs(/*oldest=*/true));
+}
+
+// Entries that f16 has no number for become infinite, and the product is no finite number.
+TEST(HalfGemmBits, OfLargeEntries) {
+  Tensor a = uniform({3, 40}, 1), b = uniform({40, 8}, 2), c = zeros({3, 8});
+  a.floats[0] = 65519.9F; // 65504 is the nearest
+  a.floats[40] = 65520;   // a tie, whose even neighbour is infinity
+  a.floats[80] = -1e30F;
+  Form form{.name = "large", .half = true};
+  for (const std::string &gpu : testedGPUs(/*oldest=*/true)) {
+    auto after = runOn(gpu, gemm(form, 8, {a, b}, {c}), {a, b}, {c}, {a, b, c});
+    ASSERT_EQ(after.size(), 3u);
+    for (int64_t j = 0; j < 8; ++j) {
+      EXPECT_TRUE(std::isfinite(after[2][j])) << j << " on " << gpu;
+      EXPECT_FALSE(std::isfinite(after[2][8 + j])) << j << " on " << gpu;
+      EXPECT_FALSE(std::isfinite(after[2][16 + j])) << j << " on " << gpu;
+    }
+  }
+}
+
 // Rows, columns and depths around those of a tile register, of two, and of a step.
 TEST_P(PairGemm, TileRegisters) {
   for (const Size &size :
@@ -106,8 +141,7 @@ TEST_P(PairGemm, TileRegisters) {
     checkGemm(GetParam(), size, testedTileCPUs());
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Forms, PairGemm,
+const auto forms =
     ::testing::Values(Form{.name = "rows"}, Form{.name = "packed", .panel = 32},
                       Form{.name = "wide", .panel = 64, .narrowA = true},
                       Form{.name = "narrow", .panel = 16, .narrowA = true, .narrowC = true},
@@ -116,8 +150,11 @@ INSTANTIATE_TEST_SUITE_P(
                            .transposed = true,
                            .accumulate = true,
                            .narrowA = true,
-                           .narrowB = true}),
-    [](const auto &info) { return std::string(info.param.name); });
+                           .narrowB = true});
+std::string nameOf(const ::testing::TestParamInfo<Form> &info) { return info.param.name; }
+
+INSTANTIATE_TEST_SUITE_P(Forms, PairGemm, forms, nameOf);
+INSTANTIATE_TEST_SUITE_P(Forms, HalfGemm, forms, nameOf);
 
 // A row's bits depend neither on the rows around it, nor on how A is stored or B lies in memory.
 TEST(PairGemmBits, OfARowAreItsOwn) {
@@ -207,13 +244,14 @@ TEST(PairPack, BothForms) {
     }
 }
 
-TEST(PairReduce, AddsRoundedEntries) {
+void checkReduce(bool half, const std::vector<std::string> &targets) {
   for (bool narrow : {false, true})
     for (int64_t width : {1, 7, 33, 257}) {
       Tensor input = uniform({19, width}, 1), result = zeros({width});
-      std::vector<Tensor> operands = {narrow ? narrowed(input) : input};
+      std::vector<Tensor> operands = {narrow ? narrowed(input, half) : input};
       std::string body = "kernel.reduce %0 entries " + std::to_string(width) +
-                         " operands bf16 : (" + operands[0].type() + ") -> " + result.type();
+                         (half ? " operands f16 : (" : " operands bf16 : (") + operands[0].type() +
+                         ") -> " + result.type();
       check({"reduce " + operands[0].type(),
              body,
              operands,
@@ -222,13 +260,41 @@ TEST(PairReduce, AddsRoundedEntries) {
              [&](const std::vector<Tensor> &) {
                Entries sums(size_t(width), 0.0);
                for (int64_t i = 0; i < 19 * width; ++i)
-                 sums[size_t(i % width)] += roundToBF16(input[i]);
+                 sums[size_t(i % width)] += roundTo16Bits(input[i], half);
                return Compared{{1, {sums, 19 * 19 * roundoff}}};
-             }});
+             }},
+            targets);
     }
 }
 
-// A row kernel's and a map's result, ties and what is not a number among them.
+TEST(PairReduce, AddsRoundedEntries) {
+  checkReduce(/*half=*/false, testedTargets());
+  checkReduce(/*half=*/true, testedGPUs(/*oldest=*/true));
+}
+
+// What GPUs store in f16: ties, what is below normal numbers and below all, beyond the largest, and
+// what is not a number; as vectors and entry by entry.
+TEST(NarrowStorage, OfF16OnGPUs) {
+  for (int64_t width : {5, 16, 37}) {
+    Tensor x = uniform({3, width}, 1, -3, 3), y = narrowed(zeros({3, width}), /*half=*/true);
+    const float special[] = {1 + 0x1p-11F, 1 + 0x3p-11F, -1 - 0x1p-11F, 65519.9F,  65520,
+                             -0.0F,        0x1p-24F,     0x1p-25F,      -0x3p-25F, 0x1.fp-15F,
+                             1e-30F,       INFINITY,     -3.4e38F};
+    std::copy_n(special, std::size(special), x.floats.begin());
+    std::string body = "kernel.map %0 trailing : (" + x.type() + ") -> " + y.type() +
+                       " {\n^bb0(%x: f32, %i: i32):\n  kernel.yield %x : f32\n}";
+    for (const std::string &gpu : testedGPUs(/*oldest=*/true)) {
+      Tensor stored = runOn(gpu, body, {x}, {y}, {x, y}).back();
+      for (int64_t i = 0; i < x.entries(); ++i)
+        EXPECT_EQ(stored[i], double(roundToF16(x[i]))) << x[i] << " on " << gpu;
+      Tensor noNumber = x;
+      noNumber.floats[0] = NAN;
+      EXPECT_TRUE(std::isnan(runOn(gpu, body, {noNumber}, {y}, {noNumber, y}).back()[0])) << gpu;
+    }
+  }
+}
+
+// A row kernel's and a map's result in bf16, ties and what is not a number among them.
 TEST(NarrowStorage, RoundsToNearestEven) {
   for (int64_t width : {1, 5, 16, 37}) {
     Tensor x = uniform({3, width}, 1, -3, 3), y = narrowed(zeros({3, width}));

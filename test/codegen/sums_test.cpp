@@ -99,20 +99,32 @@ TEST(SquaredNorm, OfStretches) {
   }
 }
 
+Tensor adamWScalars(float limit, float unscale) {
+  Tensor scalars = zeros({9});
+  scalars.floats = {1e-2f, 0.9f, 0.999f, 1e-8f, 0.01f, limit, 0.19f, 0.002f, unscale};
+  return scalars;
+}
+
+std::string adamW(const std::vector<Tensor> &operands, const Tensor &result) {
+  std::string body = "kernel.adamw %0, %1, %2, %3, %4, %5 : (";
+  for (size_t i = 0; i < operands.size(); ++i)
+    body += (i ? ", " : "") + operands[i].type();
+  return body + ") -> " + result.type();
+}
+
 TEST(AdamW, OneStep) {
   for (int64_t n : {1, 7, 257, 4096, 10007})
     for (float limit : {0.0f, 0.5f, 1e9f}) {
-      Tensor scalars = zeros({8});
-      scalars.floats = {1e-2f, 0.9f, 0.999f, 1e-8f, 0.01f, limit, 0.19f, 0.002f};
       std::vector<Tensor> operands = {uniform({n}, 1),        uniform({n}, 2),
                                       uniform({n}, 3),        uniform({n}, 4, 0.01f, 1),
-                                      uniform({5}, 5, 0, 30), scalars};
+                                      uniform({5}, 5, 0, 30), adamWScalars(limit, 1)};
       std::vector<Tensor> results = {zeros({1})};
-      std::string body = "kernel.adamw %0, %1, %2, %3, %4, %5 : (";
-      for (size_t i = 0; i < operands.size(); ++i)
-        body += (i ? ", " : "") + operands[i].type();
-      body += ") -> " + results[0].type();
-      check({"adamw", body, operands, {}, results, [&](const std::vector<Tensor> &a) {
+      check({"adamw",
+             adamW(operands, results[0]),
+             operands,
+             {},
+             results,
+             [&](const std::vector<Tensor> &a) {
                double norm = 0;
                for (int64_t i = 0; i < 5; ++i)
                  norm += a[4][i];
@@ -135,6 +147,53 @@ TEST(AdamW, OneStep) {
                                {6, {{norm}, 4 * roundoff * norm}}};
              }});
     }
+}
+
+// What an AdamW step leaves in its arguments.
+std::vector<Tensor> stepOn(const std::string &target, const std::vector<Tensor> &operands) {
+  std::vector<Tensor> results = {zeros({1})}, arguments = operands;
+  arguments.push_back(results[0]);
+  return runOn(target, adamW(operands, results[0]), operands, results, arguments);
+}
+
+// Gradients and partial sums of a loss that was multiplied by a power of two are divided by it
+// exactly: the same bits.
+TEST(AdamW, ScaledLossChangesNoBit) {
+  for (const std::string &target : testedTargets())
+    for (float limit : {0.0f, 0.5f}) {
+      std::vector<Tensor> operands = {uniform({257}, 1),      uniform({257}, 2),
+                                      uniform({257}, 3),      uniform({257}, 4, 0.01f, 1),
+                                      uniform({5}, 5, 0, 30), adamWScalars(limit, 1)};
+      std::vector<Tensor> scaled = operands;
+      for (float &g : scaled[1].floats)
+        g *= 0x1p15f;
+      for (float &sum : scaled[4].floats)
+        sum *= 0x1p30f;
+      scaled[5] = adamWScalars(limit, 0x1p-15f);
+      auto expected = stepOn(target, operands), found = stepOn(target, scaled);
+      ASSERT_EQ(expected.size(), found.size());
+      for (size_t i : {0, 2, 3, 6})
+        EXPECT_EQ(expected[i].floats, found[i].floats) << "argument " << i << " on " << target;
+      EXPECT_NE(expected[0].floats, operands[0].floats);
+    }
+}
+
+// A norm that is not finite: it is written, and nothing else.
+TEST(AdamW, LeavesOutAStepWithoutNorm) {
+  for (const std::string &target : testedTargets())
+    for (float sum : {INFINITY, NAN})
+      for (float limit : {0.0f, 0.5f})
+        for (int64_t n : {1, 4097}) {
+          std::vector<Tensor> operands = {uniform({n}, 1),        uniform({n}, 2),
+                                          uniform({n}, 3),        uniform({n}, 4, 0.01f, 1),
+                                          uniform({5}, 5, 0, 30), adamWScalars(limit, 0x1p-4f)};
+          operands[4].floats[2] = sum;
+          auto found = stepOn(target, operands);
+          ASSERT_EQ(found.size(), 7u);
+          for (size_t i : {0, 2, 3})
+            EXPECT_EQ(found[i].floats, operands[i].floats) << "argument " << i << " on " << target;
+          EXPECT_FALSE(std::isfinite(found[6].floats[0])) << target;
+        }
 }
 
 } // namespace

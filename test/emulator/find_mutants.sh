@@ -12,15 +12,16 @@ models=$(dirname "$0")/models
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Programs of models in both precisions: programs TARGET MODEL...; `together` in place of kernels by
+# Programs of models in several precisions: programs TARGET MODEL...; `together` in place of kernels by
 # themselves makes chains of kernels, one for each row of the batch.
 together=--separate
+precisions='f32 bf16'
 programs() {
   target=$1
   shift
   rm -f "$work"/*.mlir
   for model in "$@"; do
-    for precision in f32 bf16; do
+    for precision in $precisions; do
       "$bin/memformer-compile" "$model" --for=everything --emit=program --target="$target" $together \
         --set "model.precision=$precision" >"$work/$(basename "$model" .toml)-$precision.mlir"
     done
@@ -44,6 +45,11 @@ order)
   mutants sm_80 --kinds=order --only=most_used
   programs sm_75 "$models/wide.toml"
   mutants sm_75 --kinds=order --only=gemm
+  # f16 is the same code as bf16 but for the oldest, whose tensor cores have f16 alone.
+  precisions=f16
+  programs sm_75 "$models/wide.toml"
+  mutants sm_75 --kinds=order --only='factors of f16'
+  precisions='f32 bf16'
   programs sm_90a "$models/wide.toml"
   mutants sm_90a --kinds=order --only=gemm
   together=--multiprocessors=1
@@ -58,9 +64,13 @@ numbers)
   programs sm_80 "$models/used.toml"
   mutants sm_80 --kinds=numbers --only=most_used
   mutants sm_80 --kinds=numbers --only=attention_usage
+  precisions=f16
+  programs sm_75 "$models/even.toml"
+  mutants sm_75 --kinds=numbers --only='factors of f16'
   ;;
 full)
   failed=0
+  precisions='f32 bf16 f16'
   for target in sm_80 sm_75 sm_90a; do
     programs $target "$models"/*.toml "$@"
     mutants $target --kinds=order --every --quiet --blocks=24 || failed=1

@@ -5,6 +5,7 @@
 #include "dialect/kernel/KernelDialect.h"
 #include "dialect/kernel/Shapes.h"
 #include "dialect/program/Arguments.h"
+#include "test/emulator/numbers.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 #include <cstring>
@@ -107,7 +108,7 @@ std::vector<std::vector<uint8_t>> inputsOf(program::KernelOp kernel, uint64_t se
       OpOperand &use = *argument.operand.use_begin();
       range = rangeOf(use.getOwner(), use.getOperandNumber(), isInteger);
     }
-    size_t step = element.isBF16() ? 2 : 4;
+    size_t step = kernel::isNarrow(element) ? 2 : 4;
     for (size_t at = 0; at + step <= bytes.size(); at += step) {
       double number = numbers.next(range);
       int32_t integer = int32_t(std::floor(number));
@@ -115,7 +116,7 @@ std::vector<std::vector<uint8_t>> inputsOf(program::KernelOp kernel, uint64_t se
       uint32_t bits;
       std::memcpy(&bits, isInteger ? static_cast<void *>(&integer) : &real, 4);
       if (step == 2)
-        bits >>= 16;
+        bits = element.isF16() ? halfOf(number) : bits >> 16;
       std::memcpy(&bytes[at], &bits, step);
     }
   }

@@ -143,6 +143,8 @@ TEST(Number, Conversions) {
           {"cvt.rz.bf16.f32 %h3, %f0; cvt.u32.u16 %r3, %h3;", [](U a, U, U) { return a >> 16; }},
           {"cvt.rn.bf16x2.f32 %r3, %f0, %f1;",
            [=](U a, U b, U) { return toBfloat(f(a)) << 16 | toBfloat(f(b)); }},
+          {"cvt.rn.f16x2.f32 %r3, %f0, %f1;",
+           [=](U a, U b, U) { return U(halfOf(f(a))) << 16 | halfOf(f(b)); }},
           {"cvt.rn.relu.bf16x2.f32 %r3, %f0, %f1;",
            [=](U a, U b, U) {
              auto relu = [](U x) { return f(x) < 0 ? 0.0f : f(x); };

@@ -15,8 +15,8 @@ import sys
 HEAD = "// kernel: "
 
 
-def forms_of(compiler, model, precision, schedule):
-    words = [compiler, model, "--for=everything", "--emit=ptx", "--target=sm_80", "--batch=3", f"--schedule={schedule}", f"--set=model.precision={precision}"]
+def forms_of(compiler, model, target, precision, schedule):
+    words = [compiler, model, "--for=everything", "--emit=ptx", f"--target={target}", "--batch=3", f"--schedule={schedule}", f"--set=model.precision={precision}"]
     run = subprocess.run(words, capture_output=True, text=True)
     if run.returncode:
         sys.exit(f"error: {' '.join(words)}: {run.stderr}")
@@ -30,9 +30,10 @@ def main():
     models.append(os.path.join(source, "test", "product", "recall.toml"))
     needed = collections.defaultdict(set)
     for model in models:
-        for precision in ("f32", "bf16"):
-            for schedule in ("mrbp", "checkpoint", "bptt"):
-                for form in forms_of(compiler, model, precision, schedule):
+        for target, precision in (("sm_80", "f32"), ("sm_80", "bf16"), ("sm_80", "f16"), ("sm_75", "f16")):
+            # On sm_80 f16 is the code of bf16.
+            for schedule in ("mrbp",) if (target, precision) == ("sm_80", "f16") else ("mrbp", "checkpoint", "bptt"):
+                for form in forms_of(compiler, model, target, precision, schedule):
                     needed[form].add(os.path.basename(os.path.dirname(model)))
     launched = collections.defaultdict(set)
     for test in sorted(os.listdir(launches)):

@@ -47,7 +47,7 @@ const char *use_c_interface(const char *path, const char *weights_path, const ch
 
   /* One update: weight -= rate * gradient. */
   float before[V * D], gradient[V * D], after[V * D];
-  memformer_optimizer optimizer = {0.125, 0.9, 0.999, 1e-8, 0, 0, 1};
+  memformer_optimizer optimizer = {0.125, 0.9, 0.999, 1e-8, 0, 0, 1, 0};
   double norm = -1;
   CHECK(memformer_get_parameter(session, index, before, V * D) == MEMFORMER_OK);
   rollout.output_count = 1;
@@ -57,6 +57,40 @@ const char *use_c_interface(const char *path, const char *weights_path, const ch
   CHECK(memformer_get_parameter(session, index, after, V * D) == MEMFORMER_OK);
   for (int i = 0; i < V * D; ++i)
     CHECK(after[i] == before[i] - 0.125f * gradient[i]);
+
+  /* A scaled loss makes the same step, and one whose gradient is not finite none. */
+  memformer_loss_scale scale = {0, 0};
+  double scaled_norm = 0;
+  rollout.output_count = 0;
+  float scaled[V * D];
+  CHECK(memformer_set_parameter(session, index, before, V * D) == MEMFORMER_OK);
+  optimizer.loss_scale = memformer_next_loss_scale(&scale, norm);
+  CHECK(optimizer.loss_scale == 65536);
+  rollout.loss_scale = 65536;
+  CHECK(memformer_step(session, &rollout, &optimizer, &scaled_norm) == MEMFORMER_OK);
+  CHECK(scaled_norm == norm);
+  CHECK(memformer_get_parameter(session, index, scaled, V * D) == MEMFORMER_OK);
+  CHECK(memcmp(scaled, after, sizeof(after)) == 0);
+  CHECK(memformer_get_gradient(session, index, scaled, V * D) == MEMFORMER_OK);
+  for (int i = 0; i < V * D; ++i)
+    CHECK(scaled[i] == 65536 * gradient[i]);
+  rollout.loss_scale = 1e38f;
+  CHECK(memformer_step(session, &rollout, &optimizer, &scaled_norm) == MEMFORMER_OK);
+  CHECK(!(scaled_norm < 1e300));
+  CHECK(memformer_get_parameter(session, index, scaled, V * D) == MEMFORMER_OK);
+  CHECK(memcmp(scaled, after, sizeof(after)) == 0);
+  CHECK(memformer_next_loss_scale(&scale, scaled_norm) == 32768);
+  for (int i = 1; i < 2000; ++i)
+    CHECK(memformer_next_loss_scale(&scale, 1) == 32768);
+  CHECK(memformer_next_loss_scale(&scale, 1) == 65536 && scale.good_steps == 0);
+  CHECK(memformer_next_loss_scale(NULL, 1) == 0);
+  optimizer.loss_scale = 3;
+  CHECK(memformer_step(session, &rollout, &optimizer, NULL) == MEMFORMER_BAD_ARGUMENT);
+  CHECK(strcmp(memformer_error(),
+               "expected a loss scale that is a power of two, 2^-24 to 2^64, but got 3") == 0);
+  optimizer.loss_scale = 0;
+  rollout.loss_scale = 1;
+  rollout.output_count = 1;
 
   /* The old weights give the old loss again. */
   CHECK(memformer_save_parameters(session, weights_path) == MEMFORMER_OK);

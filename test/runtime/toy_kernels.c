@@ -63,25 +63,30 @@ void toy_count(void *const *arguments, int64_t workgroup) {
   *(int32_t *)arguments[0] += 1;
 }
 
-/* gradient_norm, of V * D entries. */
+/* gradient_norm, of V * D entries times gradient_scale. */
 void toy_norm(void *const *arguments, int64_t workgroup) {
   (void)workgroup;
-  const float *gradient = arguments[0];
+  const float *gradient = arguments[0], *scale = arguments[2];
   float *norm = arguments[1], sum = 0;
   for (int i = 0; i < V * D; ++i)
     sum += gradient[i] * gradient[i];
-  *norm = square_root(sum);
+  *norm = square_root(sum) * *scale;
 }
 
-/* weight -= learning_rate * gradient; first moment = beta1 * it + (1 - beta1) * gradient, second
- * moment = bias_correction2. A workgroup is a row. */
+/* With gradients times gradient_scale: weight -= learning_rate * gradient; first moment = beta1 *
+ * it
+ * + (1 - beta1) * gradient, second moment = bias_correction2. Nothing where the norm is not finite.
+ * A workgroup is a row. */
 void toy_update(void *const *arguments, int64_t v) {
   const float *gradient = arguments[0], *rate = arguments[1], *beta1 = arguments[2],
               *correction = arguments[3];
   float *weight = arguments[4], *first = arguments[5], *second = arguments[6];
+  const float *scale = arguments[7], *norm = arguments[8];
+  if (!(*norm < __builtin_inff()))
+    return;
   for (int i = (int)v * D; i < (int)(v + 1) * D; ++i) {
-    weight[i] -= *rate * gradient[i];
-    first[i] = *beta1 * first[i] + (1 - *beta1) * gradient[i];
+    weight[i] -= *rate * (*scale * gradient[i]);
+    first[i] = *beta1 * first[i] + (1 - *beta1) * (*scale * gradient[i]);
     second[i] = *correction;
   }
 }

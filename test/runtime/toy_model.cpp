@@ -42,7 +42,7 @@ enum KernelIndex { Pack, Forward, Loss, Backward, Count, Norm, Update, Denormal 
 enum : uint64_t { tokensAt = 0, resetAt = 64, keyAt = 128, inputBytes = 192 };
 enum : uint64_t { lossAt = 0, predictionAt = 64, visitsAt = 128, keyOutAt = 192, denormalAt = 256 };
 enum : uint64_t { outputBytes = 320, scaleAt = 0, rateAt = 4, beta1At = 8, correctionAt = 12 };
-enum : uint64_t { normAt = 16, adjointAt = 0, nextAt = 128, workBytes = 256 };
+enum : uint64_t { normAt = 16, unscaleAt = 20, adjointAt = 0, nextAt = 128, workBytes = 256 };
 
 json at(Space space, uint64_t offset = 0, uint64_t stride = 0) {
   return json::array({int(space), offset, stride});
@@ -166,7 +166,8 @@ json manifest(Schedule schedule) {
         tensor("denormal", "f32", {D}, denormalAt)}},
       {"scalars",
        {scalar("loss_scale", scaleAt), scalar("learning_rate", rateAt), scalar("beta1", beta1At),
-        scalar("bias_correction2", correctionAt), scalar("gradient_norm", normAt)}},
+        scalar("bias_correction2", correctionAt), scalar("gradient_norm", normAt),
+        scalar("gradient_scale", unscaleAt)}},
       {"kernels",
        {kernel("toy_pack", 0), kernel("toy_forward", 100), kernel("toy_loss", 10),
         kernel("toy_backward", 1000), kernel("toy_count", 0), kernel("toy_norm", 7),
@@ -175,11 +176,11 @@ json manifest(Schedule schedule) {
        {{"prepare", json::array({dispatch(Pack, V, {at(Parameters), at(Packed)})})},
         {"train", train(schedule)},
         {"update",
-         {dispatch(Norm, 1, {at(Gradients), at(Scalars, normAt)}),
+         {dispatch(Norm, 1, {at(Gradients), at(Scalars, normAt), at(Scalars, unscaleAt)}),
           dispatch(Update, V,
                    {at(Gradients), at(Scalars, rateAt), at(Scalars, beta1At),
                     at(Scalars, correctionAt), at(Parameters), at(Optimizer),
-                    at(Optimizer, weightBytes)})}},
+                    at(Optimizer, weightBytes), at(Scalars, unscaleAt), at(Scalars, normAt)})}},
         {"evaluate", json::array({loop("ascending", "zero", "segments", {"loss", "prediction"},
                                        evaluateBody)})},
         {"trace",

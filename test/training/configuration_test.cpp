@@ -47,12 +47,34 @@ TEST(Configuration, WeightsOfGenerationAreThoseOfProducts) {
        {std::tuple{"", "f32", "f32"}, std::tuple{"precision = \"bf16\"\n", "bf16", "bf16"},
         std::tuple{"generation_weights = \"int8\"\n", "f32", "int8"},
         std::tuple{"precision = \"tf32\"\n", "tf32", "f32"},
+        std::tuple{"precision = \"f16\"\n", "f16", "f32"},
         std::tuple{"precision = \"bf16\"\ngeneration_weights = \"f32\"\n", "bf16", "f32"}}) {
     auto configuration = parseConfiguration(with(more), "m.toml");
     ASSERT_TRUE(configuration) << configuration.error().message;
     EXPECT_EQ(configuration->model.precision, precision);
     EXPECT_EQ(configuration->model.generationWeights, weights);
   }
+}
+
+TEST(Configuration, LossScaleIsDynamicInF16) {
+  for (auto [more, dynamic, value] :
+       {std::tuple{"", false, 1.0}, std::tuple{"precision = \"bf16\"\n", false, 1.0},
+        std::tuple{"precision = \"f16\"\n", true, 1.0},
+        std::tuple{"precision = \"f16\"\n[train]\nloss_scale = 1024\n", false, 1024.0},
+        std::tuple{"[train]\nloss_scale = 0.5\n", false, 0.5},
+        std::tuple{"[train]\nloss_scale = \"dynamic\"\n", true, 1.0}}) {
+    auto configuration = parseConfiguration(with(more), "m.toml");
+    ASSERT_TRUE(configuration) << configuration.error().message;
+    EXPECT_EQ(configuration->train.dynamicLossScale, dynamic) << more;
+    EXPECT_EQ(configuration->train.lossScale, value) << more;
+  }
+  for (const char *wrong : {"3", "0", "-2", "0.3", "nan", "inf", "1e-30", "\"static\"", "true"})
+    EXPECT_EQ(messageOf(model, {std::string("train.loss_scale=") + wrong})
+                  .find(std::string("--set train.loss_scale=") + wrong +
+                        ": expected loss_scale to be \"dynamic\" or a power of two, 2^-24 to 2^64, "
+                        "but got "),
+              0u)
+        << messageOf(model, {std::string("train.loss_scale=") + wrong});
 }
 
 TEST(Configuration, EveryKindOfModelHasKeysOfItsOwn) {

@@ -1,4 +1,5 @@
 // The training loop: the learning rate, rollouts that overlap, and which runs it touches.
+#include "test/training/scaled_checkpoint.h"
 #include "test/training/stream_model.h"
 
 #include <cmath>
@@ -139,6 +140,94 @@ TEST(Trainer, ResumingWithOtherSettings) {
                             ExistingRun::Resume);
   ASSERT_TRUE(longer) << longer.error().message;
   EXPECT_EQ(metricsOf(folder, "run", "loss").size(), 6u);
+}
+
+TEST(LossScale, IsHalvedAndDoubled) {
+  LossScale scale = LossScale::dynamic();
+  EXPECT_EQ(scale.value, 65536);
+  EXPECT_FALSE(scale.update(INFINITY));
+  EXPECT_FALSE(scale.update(NAN));
+  EXPECT_EQ(scale.value, 16384);
+  for (int64_t i = 0; i + 1 < LossScale::growthInterval; ++i)
+    EXPECT_TRUE(scale.update(1));
+  EXPECT_EQ(scale.value, 16384);
+  EXPECT_TRUE(scale.update(0));
+  EXPECT_EQ(scale.value, 32768);
+  EXPECT_TRUE(scale.update(1));
+  EXPECT_FALSE(scale.update(INFINITY));
+  EXPECT_EQ(scale.value, 16384);
+  EXPECT_EQ(scale.goodSteps, 0) << "in a row";
+  EXPECT_EQ(scale.skipped, 3);
+  while (!scale.isExhausted())
+    scale.update(INFINITY);
+  EXPECT_EQ(scale.value, 0x1p-25);
+  LossScale fixed{.value = 8};
+  EXPECT_FALSE(fixed.update(INFINITY));
+  EXPECT_EQ(fixed.value, 8);
+}
+
+// A power of two in the loss's gradient is divided out again: the same run, to the last bit.
+TEST(Trainer, LossScaleChangesNoBit) {
+  TemporaryFolder folder;
+  const std::string text = "steps = 9\nhorizon = 3\nlearning_rate = 1e-3\n" + streamData(folder);
+  ASSERT_TRUE(runTraining(configure("[train]\n" + text), folder.path() / "one"));
+  for (const char *scale : {"1024", "\"dynamic\""}) {
+    auto trained =
+        runTraining(configure(std::string("[train]\nloss_scale = ") + scale + "\n" + text),
+                    folder.path() / "scaled", ExistingRun::Overwrite);
+    ASSERT_TRUE(trained) << trained.error().message;
+    EXPECT_EQ(trained->progress.lossScale.skipped, 0);
+    EXPECT_EQ(folder.read("one/weights.safetensors"), folder.read("scaled/weights.safetensors"));
+    EXPECT_EQ(metricsOf(folder, "one", "gradient_norm"),
+              metricsOf(folder, "scaled", "gradient_norm"));
+  }
+}
+
+TEST(Trainer, StepsThatOverflowAreLeftOut) {
+  TemporaryFolder folder;
+  const std::string text = "horizon = 3\nlearning_rate = 1e-3\nloss_scale = \"dynamic\"\n"
+                           "checkpoint_every = 1\n" +
+                           streamData(folder);
+  const auto run = folder.path() / "run", whole = folder.path() / "whole";
+  auto stepsOf = [&](int steps) {
+    return configure("[train]\nsteps = " + std::to_string(steps) + "\n" + text);
+  };
+  ASSERT_TRUE(runTraining(stepsOf(2), run));
+  const double large = 0x1p64;
+  setLossScale(run / "checkpoint.safetensors", "18446744073709551616");
+  std::filesystem::copy(run, whole);
+  const std::string before = folder.read("run/weights.safetensors");
+
+  // The norm of such a gradient has no square in f32.
+  auto one = runTraining(stepsOf(3), run, ExistingRun::Resume);
+  ASSERT_TRUE(one) << one.error().message;
+  EXPECT_EQ(one->progress.lossScale.skipped, 1);
+  EXPECT_EQ(one->progress.lossScale.value, large / 2);
+  EXPECT_EQ(one->progress.lossScale.goodSteps, 0);
+  const std::string_view entries = std::string_view(before).substr(before.size() - 77 * 4);
+  EXPECT_TRUE(folder.read("run/weights.safetensors").ends_with(entries)) << "no step was taken";
+
+  // Halved until it fits; in one go and in several the same bits.
+  for (int steps : {4, 7, 12})
+    ASSERT_TRUE(runTraining(stepsOf(steps), run, ExistingRun::Resume));
+  auto result = runTraining(stepsOf(12), whole, ExistingRun::Resume);
+  ASSERT_TRUE(result) << result.error().message;
+  const LossScale &scale = result->progress.lossScale;
+  EXPECT_GE(scale.skipped, 1);
+  EXPECT_LT(scale.skipped, 10);
+  EXPECT_EQ(scale.value, std::ldexp(large, -int(scale.skipped)));
+  EXPECT_EQ(scale.goodSteps, 10 - scale.skipped);
+  EXPECT_EQ(folder.read("run/weights.safetensors"), folder.read("whole/weights.safetensors"));
+  EXPECT_FALSE(folder.read("run/weights.safetensors").ends_with(entries));
+  EXPECT_EQ(count(folder.read("run/metrics.jsonl"), "\"skipped\":true"), size_t(scale.skipped));
+
+  // What no run has left.
+  setLossScale(run / "checkpoint.safetensors", "3");
+  auto wrong = runTraining(stepsOf(13), run, ExistingRun::Resume);
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().message, (run / "checkpoint.safetensors").native() +
+                                       ": expected metadata 'loss_scale' to be a power of two, but "
+                                       "got 3");
 }
 
 TEST(Trainer, DivergenceIsAnError) {

@@ -1,12 +1,15 @@
 // memformer-run trace: one rollout on given weights and tokens, and everything that it computes.
+#include "runtime/loss_scale.h"
 #include "runtime/safetensors.h"
 #include "runtime/training/checkpoint.h"
 #include "runtime/training/feed.h"
 #include "tools/memformer-run/command.h"
 
 #include <algorithm>
+#include <cmath>
 #include <deque>
 #include <fmt/ranges.h>
+#include <limits>
 
 namespace memformer {
 
@@ -121,6 +124,23 @@ Result<void> traceForward(Session &session, const Rollout &rollout, TensorList &
   return session.status();
 }
 
+// The gradients of a rollout, times the loss scale that is returned: the configuration's, or where
+// that is dynamic the largest with which they are finite.
+Result<double> trainScaled(Session &session, const TrainSettings &train, Rollout &rollout,
+                           int64_t counted, std::span<const OutputSink> outputs) {
+  LossScale scale = train.dynamicLossScale ? LossScale::dynamic() : LossScale{train.lossScale};
+  for (;; scale.update(std::numeric_limits<double>::infinity())) {
+    rollout.lossScale = counted ? float(scale.value) / float(counted) : 0.0f;
+    MEMFORMER_TRY(session.train(rollout, outputs));
+    auto isFinite = [](float x) { return std::isfinite(x); };
+    bool all = true;
+    for (size_t i = 0; i < session.manifest().parameters.size(); ++i)
+      all &= std::ranges::all_of(std::as_const(session).gradient(i), isFinite);
+    if (all || !scale.isDynamic || LossScale{scale.value / 2}.isExhausted())
+      return scale.value;
+  }
+}
+
 Result<int> run(const Options &options) {
   auto tokens = readTokens(options.tokens);
   if (!tokens)
@@ -151,15 +171,15 @@ Result<int> run(const Options &options) {
   rollout.segments = data.segments;
   rollout.inputs = inputs;
   rollout.reset = data.reset.data();
-  rollout.lossScale = data.counted ? 1.0f / float(data.counted) : 0.0f;
   TensorList list;
   if (auto traced = traceForward(**session, rollout, list); !traced)
     return withContext(traced, options.tokens);
 
   std::vector<float> &loss = list.own(data.targets.size());
   const OutputSink outputs[] = {{"loss", loss.data()}};
-  if (auto trained = (*session)->train(rollout, outputs); !trained)
-    return withContext(trained, options.tokens);
+  auto scale = trainScaled(**session, model->configuration.train, rollout, data.counted, outputs);
+  if (!scale)
+    return withContext(scale, options.tokens);
   std::vector<float> &segmentLoss = list.own(size_t(data.segments));
   const size_t perSegment = data.targets.size() / size_t(data.segments);
   double total = 0;
@@ -175,9 +195,13 @@ Result<int> run(const Options &options) {
   list.add("loss", {1}, mean);
   list.add("segment_loss", {data.segments}, segmentLoss);
   const auto &parameters = model->artifact->manifest().parameters;
-  for (size_t i = 0; i < parameters.size(); ++i)
-    list.add("grad." + parameters[i].name, parameters[i].shape,
-             std::as_const(**session).gradient(i));
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    auto scaled = std::as_const(**session).gradient(i);
+    std::vector<float> &gradient = list.own(scaled.size());
+    std::ranges::transform(scaled, gradient.begin(),
+                           [&](float entry) { return float(double(entry) / *scale); });
+    list.add("grad." + parameters[i].name, parameters[i].shape, gradient);
+  }
   MEMFORMER_TRY((*session)->status());
   MEMFORMER_TRY(writeSafetensors(options.out, list.tensors));
   fmt::print("loss {:.6f}, {} tensors in {}\n", mean[0], list.tensors.size(), options.out);

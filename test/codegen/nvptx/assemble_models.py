@@ -8,7 +8,11 @@ import sys
 import tempfile
 
 BENCH = pathlib.Path(__file__).resolve().parents[3] / "bench"
-PRECISIONS = ("f32", "tf32", "bf16")
+
+
+def precisions_of(architecture):
+    """f16 is the same code as bf16 but for the oldest, whose tensor cores have f16 alone."""
+    return ("f32", "tf32", "bf16") + (("f16",) if architecture in ("sm_75", "sm_80") else ())
 
 
 def kernels_of(model, architecture, schedule, precision):
@@ -25,7 +29,7 @@ def unique_kernels(architectures, schedules):
     for architecture in architectures:
         for model in ("mnist", "wikitext"):
             for schedule in schedules:
-                for precision in PRECISIONS:
+                for precision in precisions_of(architecture):
                     for name, module in kernels_of(model, architecture, schedule, precision):
                         what = f"{name} of {model}, {architecture}, {schedule}, {precision}"
                         seen.setdefault((architecture, module.replace(name, "kernel")), what)

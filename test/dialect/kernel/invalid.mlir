@@ -190,6 +190,26 @@ func.func @narrow_operand(%a: tensor<3x4xbf16>, %b: tensor<4x6xf32>) -> tensor<3
 }
 
 // -----
+func.func @operand_of_another_type(%a: tensor<3x4xbf16>, %b: tensor<4x6xf32>) -> tensor<3x6xf32> {
+  // expected-error @below {{expected a tensor of f32 or 'f16', but got 'tensor<3x4xbf16>'}}
+  %c = kernel.gemm %a, %b n 6 operands f16 : (tensor<3x4xbf16>, tensor<4x6xf32>) -> tensor<3x6xf32> {
+  ^bb0(%x: f32, %i: i32):
+    kernel.yield %x : f32
+  }
+  return %c : tensor<3x6xf32>
+}
+
+// -----
+func.func @weights_of_f16(%a: tensor<1x4xf32>, %b: tensor<1x4x16xf16>) -> tensor<1x6xf32> {
+  // expected-error @below {{expected a tensor of f32 or 'bf16', but got 'tensor<1x4x16xf16>'}}
+  %c = kernel.gemm %a, %b n 6 packed : (tensor<1x4xf32>, tensor<1x4x16xf16>) -> tensor<1x6xf32> {
+  ^bb0(%x: f32, %i: i32):
+    kernel.yield %x : f32
+  }
+  return %c : tensor<1x6xf32>
+}
+
+// -----
 func.func @bytes_of_tf32(%a: tensor<3x4xf32>, %b: tensor<1x4x16xi8>) -> tensor<3x6xf32> {
   // expected-error @below {{expected packed b of the type that the operands are rounded to, but got 'tensor<1x4x16xi8>'}}
   %c = kernel.gemm %a, %b n 6 packed operands tf32 : (tensor<3x4xf32>, tensor<1x4x16xi8>) -> tensor<3x6xf32> {

@@ -43,7 +43,7 @@ func.func @entries(%x: tensor<2x3x4xf32>, %m: tensor<2xi32>, %k: tensor<2xi32>, 
 }
 
 // CHECK-LABEL: func.func @sums
-func.func @sums(%x: tensor<2x3x4xf32>, %i: tensor<2x3xi32>, %v: tensor<24xf32>, %s: tensor<8xf32>) -> tensor<1xf32> {
+func.func @sums(%x: tensor<2x3x4xf32>, %i: tensor<2x3xi32>, %v: tensor<24xf32>, %s: tensor<9xf32>) -> tensor<1xf32> {
   // CHECK: kernel.reduce %{{.*}} entries 12 : (tensor<2x3x4xf32>) -> tensor<3x4xf32>
   %r = kernel.reduce %x entries 12 : (tensor<2x3x4xf32>) -> tensor<3x4xf32>
   // CHECK: kernel.reduce %{{.*}} entries 4 accumulate @b : (tensor<2x3x4xf32>) -> ()
@@ -55,7 +55,7 @@ func.func @sums(%x: tensor<2x3x4xf32>, %i: tensor<2x3xi32>, %v: tensor<24xf32>, 
   // CHECK: kernel.squared_norm %{{.*}} : (tensor<24xf32>) -> tensor<3xf32>
   %q = kernel.squared_norm %v : (tensor<24xf32>) -> tensor<3xf32>
   // CHECK: kernel.adamw %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} :
-  %n = kernel.adamw %v, %v, %v, %v, %q, %s : (tensor<24xf32>, tensor<24xf32>, tensor<24xf32>, tensor<24xf32>, tensor<3xf32>, tensor<8xf32>) -> tensor<1xf32>
+  %n = kernel.adamw %v, %v, %v, %v, %q, %s : (tensor<24xf32>, tensor<24xf32>, tensor<24xf32>, tensor<24xf32>, tensor<3xf32>, tensor<9xf32>) -> tensor<1xf32>
   return %n : tensor<1xf32>
 }
 
@@ -176,6 +176,23 @@ func.func @tf32(%a: tensor<3x5xf32>, %p: tensor<1x5x16xf32>) -> tensor<3x6xf32> 
     kernel.yield %x : f32
   }
   return %c : tensor<3x6xf32>
+}
+
+// In f16 as in bf16.
+// CHECK-LABEL: func.func @halves(
+func.func @halves(%q: tensor<2x3x4xf16>, %w: tensor<6x4xf32>) -> (tensor<2x3x6xf16>, tensor<6xf32>) {
+  // CHECK: %[[P:.*]] = kernel.pack %{{.*}} transposed : (tensor<6x4xf32>) -> tensor<1x2x16x2xf16>
+  %p = kernel.pack %w transposed : (tensor<6x4xf32>) -> tensor<1x2x16x2xf16>
+  // CHECK: %[[O:.*]], %{{.*}} = kernel.attention %{{.*}} heads 2 scale 5.000000e-01 operands f16 : (tensor<2x3x4xf16>, tensor<2x3x4xf16>, tensor<2x3x4xf16>) -> (tensor<2x3x4xf16>, tensor<2x2x3xf32>)
+  %o, %l = kernel.attention %q, %q, %q heads 2 scale 0.5 operands f16 : (tensor<2x3x4xf16>, tensor<2x3x4xf16>, tensor<2x3x4xf16>) -> (tensor<2x3x4xf16>, tensor<2x2x3xf32>)
+  // CHECK: %[[C:.*]] = kernel.gemm %[[O]], %[[P]] n 6 packed operands f16 : (tensor<2x3x4xf16>, tensor<1x2x16x2xf16>) -> tensor<2x3x6xf16> {
+  %c = kernel.gemm %o, %p n 6 packed operands f16 : (tensor<2x3x4xf16>, tensor<1x2x16x2xf16>) -> tensor<2x3x6xf16> {
+  ^bb0(%x: f32, %i: i32):
+    kernel.yield %x : f32
+  }
+  // CHECK: kernel.reduce %[[C]] entries 6 operands f16 : (tensor<2x3x6xf16>) -> tensor<6xf32>
+  %s = kernel.reduce %c entries 6 operands f16 : (tensor<2x3x6xf16>) -> tensor<6xf32>
+  return %c, %s : tensor<2x3x6xf16>, tensor<6xf32>
 }
 
 // What is rounded, and what is stored so.

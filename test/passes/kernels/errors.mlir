@@ -26,8 +26,8 @@ func.func @other(%x: tensor<2xf32>) -> tensor<2xf32> {
 func.func private @external(tensor<2xf32>)
 
 // -----
-// expected-error@+1 {{expected memformer.precision to be f32, tf32 or bf16, but got f16}}
-module attributes {memformer.precision = f16} {
+// expected-error@+1 {{expected memformer.precision to be f32, tf32, bf16 or f16, but got f64}}
+module attributes {memformer.precision = f64} {
 }
 
 // -----

@@ -1,4 +1,4 @@
-// RUN: memformer-opt %s -split-input-file -memformer-to-kernels="panel-width=16 few-rows=2" | FileCheck %s
+// RUN: memformer-opt %s -split-input-file -memformer-to-kernels="panel-width=16 few-rows=2 products=bf16" | FileCheck %s
 
 // Products of few rows in @step read whole numbers, which the epilogue scales before the bias is added; all others read f32.
 module attributes {memformer.generation_weights = i8} {

@@ -1,7 +1,13 @@
 // RUN: memformer-opt %s -memformer-to-kernels="panel-width=16 products=bf16" | FileCheck %s
-// RUN: sed s/bf16/tf32/ %s | memformer-opt -memformer-to-kernels='panel-width=16 round-tf32' | FileCheck %s --check-prefix=TF32 --implicit-check-not=bf16
-// RUN: sed s/bf16/tf32/ %s | memformer-opt -memformer-to-kernels=panel-width=16 | FileCheck %s --check-prefix=F32 --implicit-check-not='operands tf32'
-// RUN: memformer-opt %s "-memformer-to-kernels=panel-width=16 round-attention" | FileCheck %s --check-prefixes=CHECK,ROUND
+// RUN: sed s/bf16/tf32/ %s | memformer-opt -memformer-to-kernels='panel-width=16 products=bf16,tf32' | FileCheck %s --check-prefix=TF32 --implicit-check-not=bf16
+// RUN: sed s/bf16/tf32/ %s | memformer-opt -memformer-to-kernels='panel-width=16 products=bf16,f16' | FileCheck %s --check-prefix=F32 --implicit-check-not='operands tf32'
+// RUN: memformer-opt %s "-memformer-to-kernels=panel-width=16 products=bf16,tf32 attention=bf16" | FileCheck %s --check-prefixes=CHECK,ROUND
+// RUN: sed s/bf16/f16/g %s | memformer-opt '-memformer-to-kernels=panel-width=16 products=bf16,f16 attention=f16' | FileCheck %s --check-prefix=F16 --implicit-check-not=bf16
+// RUN: sed s/bf16/f16/g %s | memformer-opt '-memformer-to-kernels=panel-width=16 products=bf16,tf32 attention=bf16' | FileCheck %s --check-prefix=F32 --implicit-check-not='operands f16'
+// RUN: not memformer-opt %s '-memformer-to-kernels=products=f32' 2>&1 | FileCheck %s --check-prefix=UNKNOWN
+// RUN: not memformer-opt %s '-memformer-to-kernels=attention=tf32' 2>&1 | FileCheck %s --check-prefix=UNKNOWN-ATTENTION
+// UNKNOWN: expected products to be of bf16, f16, tf32, but got 'f32'
+// UNKNOWN-ATTENTION: expected attention to be of bf16, f16, but got 'tf32'
 
 // Products round what they multiply, and the gradient of a bias what it adds; other sums do not.
 module attributes {memformer.precision = bf16} {
@@ -53,6 +59,15 @@ func.func @distances(%q: tensor<2x3x4xf32>, %r: tensor<3x4xf32>) -> tensor<2x3x4
 // TF32: kernel.gemm %{{.*}}, %[[P]] n 5 packed operands tf32 :
 // TF32: kernel.gemm %{{.*}} n 7 transpose_a operands tf32 accumulate @w
 // TF32: kernel.reduce %{{.*}} entries 5 accumulate @b
+
+// What is multiplied in f16 lies in pairs, as of bf16.
+// F16-LABEL: func.func @linear(
+// F16: %[[P:.*]] = kernel.pack %{{.*}} transposed : (tensor<5x7xf32>) -> tensor<1x4x16x2xf16>
+// F16: kernel.gemm %{{.*}}, %[[P]] n 5 packed operands f16 :
+// F16: kernel.gemm %{{.*}} n 7 transpose_a operands f16 accumulate @w
+// F16: kernel.reduce %{{.*}} entries 5 operands f16 accumulate @b
+// F16: kernel.attention %{{.*}} causal operands f16 :
+// F16: kernel.attention_weights %{{.*}} causal operands f16 :
 
 // Targets without such products multiply f32.
 // F32-LABEL: func.func @linear(

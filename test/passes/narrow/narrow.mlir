@@ -1,4 +1,5 @@
 // RUN: memformer-opt %s -kernel-narrow | FileCheck %s
+// RUN: sed s/bf16/f16/g %s >%t.mlir && memformer-opt %t.mlir -kernel-narrow | FileCheck %t.mlir --implicit-check-not=bf16
 
 // A value that products alone read, one that a norm reads too, one that another function reads, and one that is returned.
 // CHECK-LABEL: func.func @forward(

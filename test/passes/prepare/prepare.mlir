@@ -46,7 +46,7 @@ func.func @replay(%x: tensor<2x7xf32> {memformer.role = "input", memformer.name 
 // CHECK-LABEL: func.func @update(
 // CHECK-SAME: tensor<80xf32> {memformer.name = "parameters", memformer.role = "parameters"}
 // CHECK-SAME: tensor<80xf32> {memformer.name = "gradients", memformer.role = "gradients"}
-// CHECK-SAME: tensor<8xf32> {memformer.name = "optimizer", memformer.role = "scalar"}
+// CHECK-SAME: tensor<9xf32> {memformer.name = "optimizer", memformer.role = "scalar"}
 // CHECK-SAME: -> (tensor<1xf32> {memformer.name = "gradient_norm", memformer.role = "scalar"})
 // CHECK: kernel.squared_norm %{{.*}} : (tensor<80xf32>) -> tensor<3xf32>
 // CHECK: kernel.adamw

@@ -38,8 +38,8 @@ struct KernelEntry {
 };
 constexpr KernelEntry table[] = {
     {"toy_pack", toy_pack, 2},         {"toy_forward", toy_forward, 5},   {"toy_loss", toy_loss, 4},
-    {"toy_backward", toy_backward, 6}, {"toy_count", toy_count, 1},       {"toy_norm", toy_norm, 2},
-    {"toy_update", toy_update, 7},     {"toy_denormal", toy_denormal, 1},
+    {"toy_backward", toy_backward, 6}, {"toy_count", toy_count, 1},       {"toy_norm", toy_norm, 3},
+    {"toy_update", toy_update, 9},     {"toy_denormal", toy_denormal, 1},
 };
 
 // Addresses of the device are those of the host and this: a pointer that is used without the driver
