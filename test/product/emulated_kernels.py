@@ -30,9 +30,9 @@ def main():
     models.append(os.path.join(source, "test", "product", "recall.toml"))
     needed = collections.defaultdict(set)
     for model in models:
-        for target, precision in (("sm_80", "f32"), ("sm_80", "bf16"), ("sm_80", "f16"), ("sm_75", "f16")):
-            # On sm_80 f16 is the code of bf16.
-            for schedule in ("mrbp",) if (target, precision) == ("sm_80", "f16") else ("mrbp", "checkpoint", "bptt"):
+        # On sm_80 f16 is the code of bf16.
+        for target, precision in (("sm_80", "f32"), ("sm_80", "bf16"), ("sm_75", "f16")):
+            for schedule in ("mrbp", "checkpoint", "bptt"):
                 for form in forms_of(compiler, model, target, precision, schedule):
                     needed[form].add(os.path.basename(os.path.dirname(model)))
     launched = collections.defaultdict(set)
