@@ -29,10 +29,22 @@ void performStoreMatrix(Processor &, Warp &, const Collective &, uint32_t lanes)
 /// {Element, k, whether the accumulator is f16}; {A, B, C} -> {D}. m is 16, n 8.
 void performMma(Processor &, Warp &, const Collective &, uint32_t lanes);
 
+// wgmma: warpgroup.cpp. A warp computes its 16 rows of the 64.
+/// {Element, n, transposes of A (1) and B (2), negations likewise}; {A's descriptor, B's, whether
+/// sums are added to, 0, address of the addresses of the n / 2 registers of D} -> nothing: what D's
+/// registers hold shows at the wait.
+void performWarpgroupProduct(Processor &, Warp &, const Collective &, uint32_t lanes);
+void performWarpgroupFence(Processor &, Warp &, const Collective &, uint32_t lanes);
+void performWarpgroupCommit(Processor &, Warp &, const Collective &, uint32_t lanes);
+/// {groups that may be under way}.
+void performWarpgroupWait(Processor &, Warp &, const Collective &, uint32_t lanes);
+
 /// Registers of the operands of an mma.
 struct MmaRegisters {
   uint32_t a, b, c;
 };
+/// A number of 16 bits, as a product takes it.
+float narrowElement(Element element, uint16_t bits);
 MmaRegisters mmaRegisters(Element element, uint32_t k, bool halfAccumulator);
 
 } // namespace memformer::emulator

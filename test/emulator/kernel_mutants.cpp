@@ -108,9 +108,7 @@ std::vector<MutationSite> sampled(const std::vector<MutationSite> &sites) {
   std::vector<MutationSite> kept;
   for (const MutationSite &site : sites) {
     unsigned count = counts[site.kind], number = seen[site.kind]++;
-    bool isOrder = site.kind == MutationSite::Kind::Barrier ||
-                   site.kind == MutationSite::Kind::WarpBarrier ||
-                   site.kind == MutationSite::Kind::Wait;
+    bool isOrder = site.kind <= MutationSite::Kind::Wait;
     if (kinds != "all" && isOrder != (kinds == "order"))
       continue;
     if (!sample || isOrder || count <= sample ||

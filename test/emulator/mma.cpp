@@ -10,6 +10,11 @@ MmaRegisters mmaRegisters(Element element, uint32_t k, bool halfAccumulator) {
   return {16 * k * bytes / 4 / warpSize, 8 * k * bytes / 4 / warpSize, halfAccumulator ? 2u : 4u};
 }
 
+float narrowElement(Element element, uint16_t bits) {
+  return element == Element::Bfloat ? std::bit_cast<float>(uint32_t(bits) << 16)
+                                    : floatOfHalf(bits);
+}
+
 namespace {
 
 // f32 sums of exact products, one after the other from the lowest k: what hardware does inside an

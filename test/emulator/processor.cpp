@@ -80,6 +80,8 @@ void Processor::prepare(const Launch &what, uint64_t number) {
   warps.assign(warpCount, {});
   runnable.assign(warpCount, 0);
   barriers.fill({});
+  mbarriers.clear();
+  mbarrierNumber = 0;
   for (std::vector<unsigned> &threads : arriving)
     threads.clear();
   unfinished = count;
@@ -204,9 +206,16 @@ void Processor::runThreads() {
 }
 
 void Processor::finish(Thread &thread) {
-  thread.wait = Wait::Finished;
-  --unfinished;
   Warp &warp = warpOf(thread);
+  if (!warp.products.empty())
+    fault(thread, CUDA_ERROR_LAUNCH_FAILED, warp.products[0].what->line,
+          "the thread returns before it has waited for this");
+  thread.wait = Wait::Finished;
+  if (!--unfinished)
+    for (const Mbarrier &mbarrier : mbarriers)
+      if (!mbarrier.copies.empty())
+        fault(thread, CUDA_ERROR_LAUNCH_FAILED, mbarrier.copies[0].line,
+              "the block ends before anyone has waited for this copy");
   warp.live &= ~bit(thread.lane);
   // Those that wait for this lane wait no longer, where they can do without it.
   for (Warp::Pending &pending : warp.pending)

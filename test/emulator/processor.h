@@ -58,16 +58,54 @@ struct Collective {
   using Perform = void (*)(Processor &, struct Warp &, const Collective &, uint32_t lanes);
   Perform perform;
   uint32_t line;
-  bool needsAllLanes;         // mma, ldmatrix
+  bool needsAllLanes;         // mma, ldmatrix, wgmma
   uint32_t arguments[4] = {}; // what the instruction says: see collectives.cpp
 };
 
-enum class Wait : uint8_t { Nothing, Barrier, Warp, Finished };
+enum class Wait : uint8_t { Nothing, Barrier, Warp, Mbarrier, Finished };
 
 /// A cp.async that has not landed.
 struct AsyncCopy {
   uint32_t to, bytes, fromBytes, group, line;
   uint64_t from;
+};
+
+/// A bulk copy whose bytes complete a phase of an mbarrier.
+struct BulkCopy {
+  uint32_t to, bytes, line;
+  uint64_t from;
+};
+
+/// An mbarrier object, whose state is kept here and not in the memory that it is at.
+struct Mbarrier {
+  uint32_t offset, count;             // of shared memory; arrivals of a phase
+  uint32_t number;                    // in the block: its place among the clocks
+  uint32_t missing;                   // arrivals of the phase that is under way
+  int64_t bytes = 0;                  // that the phase waits for
+  uint32_t phases = 0;                // that have completed
+  unsigned maker = 0;                 // thread that initialised it
+  RaceDetector::Time made = {};       // when it did
+  std::vector<BulkCopy> copies = {};  // of this phase; have landed where copies are eager
+  std::vector<BulkCopy> arrived = {}; // of completed phases, which nobody has waited for yet
+  RaceDetector::Released released = {}, completed = {};
+  std::vector<unsigned> waiting = {}; // threads
+};
+
+/// Of a warp, its part of a wgmma: rows 16 w … 16 w + 15 of 64, w being its place in its warpgroup.
+struct WarpgroupProduct {
+  const Collective *what;
+  uint64_t a, b;    // descriptors
+  bool accumulates; // else the sums begin at zero
+  uint32_t group;   // of wgmma.commit_group
+  size_t sums;      // in `Warp::sums`
+};
+
+/// Sums of products under way, of which the registers hold nothing until they are waited for.
+struct WarpgroupSums {
+  uint32_t *const *registers[32]; // of each lane, n / 2
+  unsigned n;
+  uint32_t underWay = 0;
+  std::vector<float> values = {}; // [16, n]
 };
 
 struct Thread {
@@ -97,6 +135,11 @@ struct Warp {
     const Collective *collective;
     uint32_t mask, arrived;
   } pending[warpSize];
+  // wgmma: those that nobody has waited for.
+  std::vector<WarpgroupProduct> products = {};
+  std::vector<WarpgroupSums> sums = {};
+  uint32_t productGroup = 0;
+  bool isFenced = false; // wgmma.fence since the last wait
 };
 
 class Processor {
@@ -116,6 +159,18 @@ public:
   /// Lands all groups but the newest `pending`, or with UINT32_MAX all copies. A wait that is
   /// skipped lands one group less, or none.
   void waitForCopies(Thread &thread, uint32_t pending, uint32_t line);
+  // mbarriers, at offsets of shared memory.
+  void initMbarrier(Thread &thread, uint32_t offset, uint32_t count, uint32_t line);
+  void endMbarrier(Thread &thread, uint32_t offset, uint32_t line);
+  /// Arrives, and adds to the bytes that the phase waits for.
+  void arrive(Thread &thread, uint32_t offset, uint32_t bytes, uint32_t line);
+  /// Waits until the phase of a parity has completed.
+  void waitForPhase(Thread &thread, uint32_t offset, uint32_t parity, uint32_t line);
+  void copyBulk(Thread &thread, const BulkCopy &copy, uint32_t mbarrier);
+  /// fence.proxy.async: what the thread has written, or seen, may be accessed by that proxy.
+  void fenceProxy(Thread &thread, uint32_t line);
+  /// A read of the asynchronous proxy.
+  void asyncRead(Thread &thread, uint64_t offset, uint32_t bytes, uint32_t line);
   /// Where an access to shared memory is followed, in race mode.
   void shared(Thread &thread, uint64_t offset, uint32_t bytes, Access access, uint32_t line);
   void global(Thread &thread, uint64_t address, uint32_t bytes, Access access, uint32_t line);
@@ -148,6 +203,9 @@ private:
   void complete(Thread &last, Barrier &barrier, uint32_t id);
   void perform(Warp &warp, Warp::Pending &pending);
   void land(Thread &thread, const AsyncCopy &copy);
+  void land(const BulkCopy &copy);
+  Mbarrier &mbarrierAt(Thread &thread, uint32_t offset, uint32_t line);
+  void completePhase(Mbarrier &mbarrier);
   [[noreturn]] void report(const Thread &thread, const Race &race, const char *memory,
                            uint64_t offset, Access access, uint32_t line);
   std::string place(const Thread &thread, uint32_t line) const;
@@ -165,6 +223,8 @@ private:
   Thread *current = nullptr;
   std::array<Barrier, barrierCount> barriers;
   std::array<std::vector<unsigned>, barrierCount> arriving; // threads of bar.arrive
+  std::vector<Mbarrier> mbarriers;                          // those that are initialised
+  uint32_t mbarrierNumber = 0;                              // of the next one
   Geometry geometry = {};
   const Launch *launch = nullptr;
   uint8_t *sharedMemory;

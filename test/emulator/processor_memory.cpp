@@ -65,6 +65,17 @@ void Processor::global(Thread &thread, uint64_t address, uint32_t bytes, Access 
 void Processor::report(const Thread &thread, const Race &race, const char *memory, uint64_t offset,
                        Access access, uint32_t line) {
   const char *verb = access == Access::Read ? "reads" : "writes";
+  if (race.unfenced)
+    fault(thread, CUDA_ERROR_LAUNCH_FAILED, line,
+          "%s %s at %llu through the asynchronous proxy, which thread %u writes at line %u with no "
+          "fence.proxy.async between",
+          verb, memory, static_cast<unsigned long long>(offset), race.thread, race.line);
+  if (race.thread >= threads.size())
+    fault(
+        thread, CUDA_ERROR_LAUNCH_FAILED, line,
+        "a race: %s %s at %llu, which a bulk copy at line %u writes, for whose mbarrier the thread "
+        "has not waited",
+        verb, memory, static_cast<unsigned long long>(offset), race.line);
   if (race.pending)
     fault(thread, CUDA_ERROR_LAUNCH_FAILED, line,
           "%s %s at %llu, where the asynchronous copy of thread %u at line %u may not have landed",

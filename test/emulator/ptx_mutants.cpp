@@ -58,16 +58,21 @@ std::optional<Kind> kindOf(std::string_view instruction) {
   for (std::string_view barrier : {"bar.sync", "bar.cta.sync", "barrier.sync", "barrier.cta.sync"})
     if (startsWith(instruction, barrier))
       return Kind::Barrier;
-  if (startsWith(instruction, "cp.async.wait_"))
-    return Kind::Wait;
-  if (startsWith(instruction, "mma.sync"))
-    return Kind::Fragment;
+  for (std::string_view fence : {"fence.proxy.async", "wgmma.fence"})
+    if (startsWith(instruction, fence))
+      return Kind::Fence;
+  for (std::string_view wait : {"cp.async.wait_", "wgmma.wait_group", "mbarrier.try_wait"})
+    if (startsWith(instruction, wait))
+      return Kind::Wait;
+  for (std::string_view product : {"mma.sync", "wgmma.mma_async"})
+    if (startsWith(instruction, product))
+      return Kind::Fragment;
   if (startsWith(instruction, "ld.param."))
     return startsWith(instruction, "ld.param.b64") || startsWith(instruction, "ld.param.u64")
                ? std::optional(Kind::Pointer)
                : std::nullopt;
-  for (std::string_view access :
-       {"ld.shared", "st.shared", "ld.global", "st.global", "cp.async.ca", "cp.async.cg"})
+  for (std::string_view access : {"ld.shared", "st.shared", "ld.global", "st.global", "cp.async.ca",
+                                  "cp.async.cg", "cp.async.bulk"})
     if (startsWith(instruction, access))
       return Kind::Place;
   if (startsWith(instruction, "ldmatrix."))
@@ -212,6 +217,7 @@ std::vector<MutationSite> mutationSites(std::string_view ptx) {
     if (isSpace(c))
       continue;
     bool opensBlock = c == '{' && blank, closesBlock = c == '}' && !list;
+    bool inName = c == ':' && (text[i - (i > 0)] == ':' || text[i + 1] == ':'); // shared::cta
     if (c == ';') {
       std::string_view statement = std::string_view(text).substr(begin, i + 1 - begin);
       MutationSite site{Kind::Barrier, beginLine, std::string(statement), begin, i + 1};
@@ -222,7 +228,7 @@ std::vector<MutationSite> mutationSites(std::string_view ptx) {
       if (!blank)
         statements.push_back({"", wordsOf(unguarded(statement)), site});
       blank = true;
-    } else if (opensBlock || closesBlock || (c == ':' && !list)) {
+    } else if (opensBlock || closesBlock || (c == ':' && !list && !inName)) {
       if (c == ':' && !blank)
         statements.push_back({std::string(text.substr(begin, i - begin)), {}, {}});
       blank = true; // a block or a label is no part of the next statement
@@ -244,9 +250,9 @@ std::vector<MutationSite> mutationSites(std::string_view ptx) {
 }
 
 const char *nameOf(Kind kind) {
-  static constexpr const char *names[mutationKinds] = {"barrier",  "warp barrier", "wait",
-                                                       "fragment", "matrices",     "bound",
-                                                       "stride",   "place",        "pointer"};
+  static constexpr const char *names[mutationKinds] = {
+      "barrier",  "warp barrier", "fence",  "wait",  "fragment",
+      "matrices", "bound",        "stride", "place", "pointer"};
   return names[size_t(kind)];
 }
 
@@ -254,7 +260,9 @@ std::string mutated(std::string_view ptx, const MutationSite &site) {
   std::string instruction(ptx.substr(site.begin, site.end - site.begin)), changed;
   size_t group = instruction.find("wait_group");
   if (site.kind == Kind::Fragment) {
-    changed = swapRegisters(instruction, instruction.find('}'));
+    // Behind D's list, or in it where the factors have no registers.
+    changed = swapRegisters(
+        instruction, instruction.find("wgmma") == std::string::npos ? instruction.find('}') : 0);
   } else if (site.kind == Kind::Matrices) {
     changed = swapRegisters(instruction, 0);
   } else if (site.kind == Kind::Place) {
@@ -265,6 +273,10 @@ std::string mutated(std::string_view ptx, const MutationSite &site) {
     size_t begin = instruction.find('%', instruction.find("ld.param"));
     std::string to = instruction.substr(begin, instruction.find(',', begin) - begin);
     changed = instruction + " add.s64 " + to + ", " + to + ", 4;";
+  } else if (site.kind == Kind::Wait && instruction.find("try_wait") != std::string::npos) {
+    // It always succeeds.
+    size_t begin = instruction.find('%');
+    changed = "setp.eq.u32 " + instruction.substr(begin, instruction.find(',') - begin) + ", 0, 0;";
   } else if (site.kind == Kind::Wait && group != std::string::npos) {
     size_t number = instruction.find_first_of("0123456789", group);
     changed = instruction.substr(0, number) +

@@ -15,8 +15,10 @@ struct MutationSite {
   enum class Kind {
     Barrier,     // bar.sync, barrier.sync: removed
     WarpBarrier, // bar.warp.sync: removed
-    Wait,        // cp.async.wait_group n: waits for one group less; wait_all: removed
-    Fragment,    // mma: the first two different registers of A are swapped
+    Fence,       // fence.proxy.async, wgmma.fence: removed
+    Wait,        // wait_group n of cp.async or wgmma: waits for one group less; cp.async.wait_all,
+                 // mbarrier.try_wait: removed
+    Fragment,    // mma: the first two different registers of A are swapped; wgmma: of D
     Matrices,    // ldmatrix: the first two of its registers are swapped
     Bound,       // the comparison at a loop's end: it ends a round earlier
     Stride,      // what a place moves in each round of a loop: by 4 more
@@ -30,7 +32,7 @@ struct MutationSite {
   int64_t change = 0; // of a bound
 };
 
-inline constexpr unsigned mutationKinds = 9;
+inline constexpr unsigned mutationKinds = 10;
 const char *nameOf(MutationSite::Kind kind);
 
 /// All sites of a PTX text, in their order.

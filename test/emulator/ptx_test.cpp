@@ -23,7 +23,8 @@ TEST(Ptx, ErrorsNameLineAndInstruction) {
       {"bra nowhere;", "line 16: unknown label 'nowhere': bra nowhere;"},
       {"@%r1 bra done; done:", "line 16: expected a predicate, but found '%r1'"},
       {"mov.u32 %r0, %tid.w;", "line 16: unknown register '%tid.w'"},
-      {"wgmma.fence.sync.aligned;", "line 16: unknown instruction 'wgmma'"},
+      {"tcgen05.fence::before_thread_sync;", "line 16: unknown instruction 'tcgen05'"},
+      {"wgmma.fence.sync.aligned;", "line 16: wgmma is of sm_90a alone"},
       {"atom.global.add.f32 %f0, [%a0], %f1;", "line 16: expected an operation on integers"},
       {"mma.sync.aligned.m16n8k16.row.col.f32.tf32.tf32.f32 {%r0, %r1, %r2, %r3}, "
        "{%r0, %r1, %r2, %r3}, {%r0, %r1}, {%r0, %r1, %r2, %r3};",

@@ -12,12 +12,15 @@ constexpr unsigned lanesOfWarp = 32;
 
 void RaceDetector::beginBlock(unsigned count) {
   firstEpoch = ++epoch;
+  for (std::vector<Fence> &ofThread : fences)
+    ofThread.clear();
   if (count == threads)
     return;
   threads = count;
-  clocks.assign(size_t(count) * count, 0);
+  clocks.assign(size_t(count) * columns(), 0);
   validIn.assign(count, 0);
-  joined.assign(count, 0);
+  joined.assign(columns(), 0);
+  fences.assign(count, {});
 }
 
 uint64_t RaceDetector::placeOf(uint64_t address) {
@@ -33,10 +36,10 @@ uint64_t RaceDetector::placeOf(uint64_t address) {
 }
 
 uint32_t *RaceDetector::clocksOf(unsigned thread) {
-  uint32_t *row = &clocks[size_t(thread) * threads];
+  uint32_t *row = &clocks[size_t(thread) * columns()];
   if (validIn[thread] != epoch) {
     validIn[thread] = epoch;
-    std::fill(row, row + threads, 0);
+    std::fill(row, row + columns(), 0);
     row[thread] = 1;
   }
   return row;
@@ -46,12 +49,12 @@ void RaceDetector::barrier(std::span<const unsigned> arriving, std::span<const u
   std::fill(joined.begin(), joined.end(), 0);
   for (unsigned thread : arriving) {
     const uint32_t *row = clocksOf(thread);
-    for (unsigned i = 0; i < threads; ++i)
+    for (unsigned i = 0; i < columns(); ++i)
       joined[i] = std::max(joined[i], row[i]);
   }
   for (unsigned thread : waiting) {
     uint32_t *row = clocksOf(thread);
-    for (unsigned i = 0; i < threads; ++i)
+    for (unsigned i = 0; i < columns(); ++i)
       row[i] = std::max(row[i], joined[i]);
   }
   for (unsigned thread : arriving)
@@ -134,6 +137,7 @@ bool RaceDetector::visit(Cell &cell, unsigned thread, const uint32_t *seen, Acce
   cell.writeClock = seen[thread];
   cell.writeLine = line;
   cell.writeThread = uint16_t(thread);
+  cell.writeFences = uint32_t(fences[thread].size());
   cell.write = access;
   cell.pending = false;
   return false;
@@ -198,8 +202,75 @@ void RaceDetector::endCopy(unsigned thread, uint64_t first, uint64_t bytes) {
     cell.pending = false;
     cell.writeEpoch = epoch;
     cell.writeClock = clock;
+    cell.writeFences = uint32_t(fences[thread].size());
     return false;
   });
+}
+
+void RaceDetector::fence(unsigned thread) {
+  uint32_t &clock = clocksOf(thread)[thread];
+  fences[thread].push_back({epoch, clock});
+  ++clock; // what the thread writes now is behind it
+}
+
+bool RaceDetector::isFenced(unsigned writer, Time written, unsigned thread) {
+  const std::vector<Fence> &ofWriter = fences[writer], &own = fences[thread];
+  if (written.fences < ofWriter.size()) {
+    const Fence &first = ofWriter[written.fences];
+    if (writer == thread || first.epoch < epoch || first.clock <= clocksOf(thread)[writer])
+      return true;
+  }
+  return !own.empty() && own.back().epoch > written.epoch;
+}
+
+bool RaceDetector::isUnfenced(const Cell &cell, unsigned thread) {
+  if (cell.writeEpoch < firstEpoch || cell.pending || cell.writeThread >= threads ||
+      isFenced(cell.writeThread, {cell.writeEpoch, cell.writeFences}, thread))
+    return false;
+  return found({cell.writeThread, cell.writeLine, cell.write, false, true});
+}
+
+std::optional<Race> RaceDetector::asyncRead(unsigned thread, uint64_t first, uint64_t bytes,
+                                            uint32_t line) {
+  if (auto race = access(thread, first, bytes, Access::Read, line))
+    return race;
+  bool isRace = forCells(first, bytes, [&](Cell &cell) { return isUnfenced(cell, thread); });
+  return isRace ? std::optional(race) : std::nullopt;
+}
+
+std::optional<Race> RaceDetector::beginBulk(unsigned thread, uint64_t first, uint64_t bytes,
+                                            uint32_t line) {
+  bool isRace = forCells(first, bytes, [&](Cell &cell) { return isUnfenced(cell, thread); });
+  return isRace ? std::optional(race) : beginCopy(thread, first, bytes, line);
+}
+
+void RaceDetector::endBulk(unsigned mbarrier, uint32_t phases, uint64_t first, uint64_t bytes) {
+  forCells(first, bytes, [&](Cell &cell) {
+    cell.pending = false;
+    cell.writeEpoch = epoch;
+    cell.writeThread = uint16_t(threads + mbarrier);
+    cell.writeClock = phases;
+    return false;
+  });
+}
+
+void RaceDetector::release(unsigned thread, Released &to) {
+  uint32_t *row = clocksOf(thread);
+  if (to.epoch != epoch)
+    to.clocks.assign(columns(), 0);
+  to.epoch = epoch;
+  for (unsigned i = 0; i < columns(); ++i)
+    to.clocks[i] = std::max(to.clocks[i], row[i]);
+  ++row[thread];
+}
+
+void RaceDetector::acquire(unsigned thread, const Released &from, unsigned mbarrier,
+                           uint32_t phases) {
+  uint32_t *row = clocksOf(thread);
+  // What was released before the block's last barrier is ordered already.
+  for (unsigned i = 0; from.epoch == epoch && i < columns(); ++i)
+    row[i] = std::max(row[i], from.clocks[i]);
+  row[threads + mbarrier] = std::max(row[threads + mbarrier], phases);
 }
 
 } // namespace memformer::emulator

@@ -14,17 +14,27 @@ namespace memformer::emulator {
 
 enum class Access : uint8_t { Read, Write, Atomic };
 
+/// Of a block.
+inline constexpr unsigned mostMbarriers = 32;
+
 /// Two accesses to one byte that no barrier orders.
 struct Race {
   unsigned thread; // of the earlier access
   uint32_t line;
   Access access;
-  bool pending; // a cp.async that nobody has waited for
+  bool pending; // an asynchronous copy that nobody has waited for
+  /// Written through the generic proxy, and read by one that is asynchronous with no fence between.
+  bool unfenced = false;
 };
 
 /// Threads have vector clocks, which a barrier of the whole block resets: it begins a new epoch,
 /// and whatever was before is ordered before all that follows. Each byte remembers its last write
 /// and the reads since then, those of a warp at the same time together.
+///
+/// Copies that complete on an mbarrier are writes of that mbarrier: it has a clock too, its phases,
+/// which threads see that wait for it. What the asynchronous proxy accesses (wgmma, bulk copies)
+/// must not only be ordered after a thread's write, but have one of its fences between, or one of
+/// the accessing thread behind a barrier of the block.
 class RaceDetector {
 public:
   explicit RaceDetector(uint64_t bytes) : words((bytes + 3) / 4) {}
@@ -46,12 +56,37 @@ public:
   std::optional<Race> beginCopy(unsigned thread, uint64_t first, uint64_t bytes, uint32_t line);
   void endCopy(unsigned thread, uint64_t first, uint64_t bytes);
 
+  /// fence.proxy.async of a thread.
+  void fence(unsigned thread);
+  /// Whether what a thread wrote, at a time that now() gave, is behind a fence for another.
+  struct Time {
+    uint32_t epoch, fences;
+  };
+  Time now(unsigned thread) const { return {epoch, uint32_t(fences[thread].size())}; }
+  bool isFenced(unsigned writer, Time written, unsigned thread);
+  /// A read of the asynchronous proxy, asked for by a thread.
+  std::optional<Race> asyncRead(unsigned thread, uint64_t first, uint64_t bytes, uint32_t line);
+  /// A bulk copy of a thread begins, and, later, a phase of its mbarrier has completed.
+  std::optional<Race> beginBulk(unsigned thread, uint64_t first, uint64_t bytes, uint32_t line);
+  void endBulk(unsigned mbarrier, uint32_t phases, uint64_t first, uint64_t bytes);
+
+  /// What threads have told an mbarrier in a phase.
+  struct Released {
+    uint32_t epoch = 0;
+    std::vector<uint32_t> clocks;
+  };
+  void release(unsigned thread, Released &to);
+  /// A thread has waited for phases of an mbarrier.
+  void acquire(unsigned thread, const Released &from, unsigned mbarrier, uint32_t phases);
+
 private:
+  /// Clocks of mbarriers are behind those of the threads.
+  unsigned columns() const { return threads + mostMbarriers; }
   struct Reads { // of lanes of one warp at one time
     uint32_t warp, clock, lanes, line;
   };
   struct Cell {
-    uint32_t writeEpoch = 0, writeClock = 0, writeLine = 0;
+    uint32_t writeEpoch = 0, writeClock = 0, writeLine = 0, writeFences = 0;
     uint16_t writeThread = 0;
     Access write = Access::Write;
     bool pending = false;
@@ -71,6 +106,7 @@ private:
   bool readsAgain(Cell &cell, const Reads &reads) const;
   void addRead(Cell &cell, const Reads &reads);
   bool unordered(const Reads &reads, unsigned thread, const uint32_t *seen);
+  bool isUnfenced(const Cell &cell, unsigned thread);
   /// Remembers a race, which is returned at the end: a flag is all that the way there carries.
   bool found(const Race &what) {
     race = what;
@@ -84,7 +120,11 @@ private:
   std::vector<Word> words;
   std::vector<std::array<Cell, 4>> splitWords;
   std::vector<std::vector<Reads>> furtherReads;
-  std::vector<uint32_t> clocks; // [threads, threads]
+  std::vector<uint32_t> clocks; // [threads, columns]
+  struct Fence {
+    uint32_t epoch, clock;
+  };
+  std::vector<std::vector<Fence>> fences; // of each thread
   std::vector<uint32_t> validIn, joined;
   unsigned threads = 0;
   uint32_t epoch = 1, firstEpoch = 1;

@@ -113,6 +113,50 @@ void serveWait(Thread *thread, uint32_t pending, uint32_t line) {
   thread->processor->waitForCopies(*thread, pending, line);
 }
 
+/// The offset of an mbarrier's 8 bytes.
+static uint32_t mbarrierOffset(Thread *thread, uint64_t at, uint32_t line) {
+  if (at >> 56)
+    at -= sharedTag;
+  checkShared(*thread, at, 8, uint32_t(Access::Atomic), line);
+  return uint32_t(at);
+}
+
+void serveInitMbarrier(Thread *thread, uint64_t at, uint32_t count, uint32_t line) {
+  thread->processor->initMbarrier(*thread, mbarrierOffset(thread, at, line), count, line);
+}
+
+void serveEndMbarrier(Thread *thread, uint64_t at, uint32_t line) {
+  thread->processor->endMbarrier(*thread, mbarrierOffset(thread, at, line), line);
+}
+
+void serveArrive(Thread *thread, uint64_t at, uint32_t bytes, uint32_t line) {
+  thread->processor->arrive(*thread, mbarrierOffset(thread, at, line), bytes, line);
+}
+
+void servePhase(Thread *thread, uint64_t at, uint32_t parity, uint32_t line) {
+  thread->processor->waitForPhase(*thread, mbarrierOffset(thread, at, line), parity, line);
+}
+
+void serveBulkCopy(Thread *thread, uint64_t to, uint64_t from, uint32_t bytes, uint64_t mbarrier,
+                   uint32_t line) {
+  constexpr uint32_t piece = 16;
+  if (to >> 56)
+    to -= sharedTag;
+  if (bytes % piece)
+    thread->processor->fault(*thread, CUDA_ERROR_LAUNCH_FAILED, line,
+                             "copies %u bytes, which is no multiple of %u", bytes, piece);
+  for (uint32_t i = 0; i < bytes; i += piece) {
+    checkShared(*thread, to + i, piece, uint32_t(Access::Write), line);
+    checkGlobal(*thread, from + i, piece, uint32_t(Access::Read), line);
+  }
+  thread->processor->copyBulk(*thread, {uint32_t(to), bytes, line, from},
+                              mbarrierOffset(thread, mbarrier, line));
+}
+
+void serveProxyFence(Thread *thread, uint32_t line) {
+  thread->processor->fenceProxy(*thread, line);
+}
+
 uint64_t serveClock() {
   return uint64_t(std::chrono::steady_clock::now().time_since_epoch().count());
 }

@@ -25,6 +25,13 @@ void serveCopy(Thread *thread, uint64_t to, uint64_t from, uint32_t bytes, uint3
                uint32_t line);
 void serveCommit(Thread *thread);
 void serveWait(Thread *thread, uint32_t pending, uint32_t line);
+void serveInitMbarrier(Thread *thread, uint64_t at, uint32_t count, uint32_t line);
+void serveEndMbarrier(Thread *thread, uint64_t at, uint32_t line);
+void serveArrive(Thread *thread, uint64_t at, uint32_t bytes, uint32_t line);
+void servePhase(Thread *thread, uint64_t at, uint32_t parity, uint32_t line);
+void serveBulkCopy(Thread *thread, uint64_t to, uint64_t from, uint32_t bytes, uint64_t mbarrier,
+                   uint32_t line);
+void serveProxyFence(Thread *thread, uint32_t line);
 uint64_t serveClock();
 
 uint32_t serveFusedHalf(uint32_t a, uint32_t b, uint32_t c);

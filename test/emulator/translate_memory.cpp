@@ -277,6 +277,8 @@ bool Translator::atomic() {
 bool Translator::asyncCopy() {
   if (!has("async"))
     return fail("unknown instruction");
+  if (has("bulk"))
+    return bulkCopy();
   if (has("commit_group")) {
     call(reinterpret_cast<void *>(&serveCommit), b.getVoidTy(), {thread});
     return true;

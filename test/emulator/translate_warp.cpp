@@ -30,8 +30,14 @@ bool Translator::barrier() {
 }
 
 bool Translator::fence() {
-  hasAny({"cta", "cluster", "gl", "gpu", "sys", "sc", "acq_rel", "proxy", "async",
-          "async.shared::cta", "shared::cta", "global", "mbarrier_init", "release"});
+  if (has("proxy")) {
+    if (!has("async"))
+      hasAny({"async.shared::cta", "async.global"});
+    hasAny({"shared::cta", "global"});
+    call(reinterpret_cast<void *>(&serveProxyFence), b.getVoidTy(), {thread, line()});
+    return true;
+  }
+  hasAny({"cta", "cluster", "gl", "gpu", "sys", "sc", "acq_rel", "mbarrier_init", "release"});
   return true;
 }
 

@@ -108,6 +108,7 @@ const std::pair<std::string_view, Translator::Handler> Translator::handlers[] = 
     {"lop3", &Translator::lookup},
     {"mad", &Translator::multiplyAdd},
     {"max", &Translator::minimum},
+    {"mbarrier", &Translator::mbarrier},
     {"membar", &Translator::fence},
     {"min", &Translator::minimum},
     {"mma", &Translator::mma},
@@ -146,6 +147,7 @@ const std::pair<std::string_view, Translator::Handler> Translator::handlers[] = 
     {"testp", &Translator::testNumber},
     {"trap", &Translator::trap},
     {"vote", &Translator::vote},
+    {"wgmma", &Translator::warpgroup},
     {"xor", &Translator::logic},
 };
 

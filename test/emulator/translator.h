@@ -11,6 +11,7 @@
 #include "llvm/IR/Module.h"
 
 #include <deque>
+#include <map>
 #include <optional>
 
 namespace memformer::emulator {
@@ -132,6 +133,9 @@ private:
 
   // Warps and blocks: translate_warp.cpp
   bool barrier(), fence(), shuffle(), vote(), reduce(), loadMatrix(), storeMatrix(), mma();
+  // Asynchronous products and copies: translate_async.cpp
+  bool warpgroup(), warpgroupProduct(), mbarrier(), bulkCopy();
+  Value registerTable(const Operand &operand);
   Collective &newCollective(Collective::Perform perform, bool needsAllLanes);
   void meet(Collective &collective, Value mask, llvm::ArrayRef<Value> values);
   Value exchanged(unsigned i);
@@ -153,6 +157,8 @@ private:
   uint64_t depotBytes = 0;
   llvm::AllocaInst *exchange = nullptr; // what a warp's instructions read and write
   llvm::AllocaInst *carryFlag = nullptr;
+  // Addresses of registers that wgmma writes when it is waited for, by their list.
+  std::map<std::vector<int>, llvm::AllocaInst *> registerTables;
   std::vector<llvm::AllocaInst *> registers;
   std::vector<llvm::BasicBlock *> blocks; // by instruction, null where nothing jumps to
   const Instruction *in = nullptr;
