@@ -23,6 +23,7 @@ def ToKernelsPass : Pass<"memformer-to-kernels", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"panelWidth", "panel-width", "int64_t", "16", "Columns of a panel of packed weights: the target's">,
+    Option<"panelGroup", "panel-group", "int64_t", "2", "Rows whose entries are side by side in a panel of bf16, 2 or 8: the target's">,
     Option<"rowBlock", "row-block", "int64_t", "16", "Rows whose sums one workgroup of a layer norm's gradient adds up">,
     ListOption<"products", "products", "std::string", "Types (bf16, f16, tf32) to which products round what they multiply where memformer.precision names one; of another precision they multiply f32, which is no less exact">,
     ListOption<"attention", "attention", "std::string", "Types (bf16, f16) to which attention too rounds what it multiplies">,

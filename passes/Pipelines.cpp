@@ -29,6 +29,7 @@ void memformer::buildKernelPipeline(OpPassManager &manager, const KernelOptions 
     return llvm::SmallVector<std::string>(option.begin(), option.end());
   };
   manager.addPass(createToKernelsPass(ToKernelsPassOptions{.panelWidth = options.panelWidth,
+                                                           .panelGroup = options.panelGroup,
                                                            .products = listOf(options.products),
                                                            .attention = listOf(options.attention),
                                                            .fewRows = options.fewRows}));

@@ -31,6 +31,9 @@ struct KernelOptions : mlir::PassPipelineOptions<KernelOptions> {
   Option<int64_t> panelWidth{*this, "panel-width",
                              llvm::cl::desc("columns of a panel of packed weights"),
                              llvm::cl::init(16)};
+  Option<int64_t> panelGroup{*this, "panel-group",
+                             llvm::cl::desc("rows side by side in a panel of bf16, 2 or 8"),
+                             llvm::cl::init(2)};
   Option<bool> fuseLayerNorm{*this, "fuse-layer-norm",
                              llvm::cl::desc("make layer norms the prologue of gemms"),
                              llvm::cl::init(false)};

@@ -7,6 +7,7 @@
 #include "codegen/host/PairGemm.h"
 #include "codegen/host/Region.h"
 #include "codegen/host/RowNorms.h"
+#include "dialect/kernel/Shapes.h"
 
 using namespace mlir;
 
@@ -470,6 +471,10 @@ LogicalResult GemmEmitter::emit() {
 
 FailureOr<int64_t> emitGemm(OpBuilder &builder, kernel::GemmOp op, const KernelArguments &arguments,
                             const HostTarget &target) {
+  if (ArrayRef<int64_t> b = kernel::shapeOf(op.getB().getType());
+      op.getPacked() && b.size() == 4 && b.back() != 2)
+    return op.emitOpError("expected pairs of rows side by side on a host, but got ")
+           << op.getB().getType();
   FailureOr<GemmPlan> plan = GemmPlan::get(op, target);
   if (mlir::failed(plan))
     return failure();

@@ -157,6 +157,9 @@ FailureOr<int64_t> emitPack(OpBuilder &builder, kernel::PackOp op, const KernelA
   ArrayRef<int64_t> input = kernel::shapeOf(op.getInput().getType());
   int64_t panels = shape[0], depth = input[transposed ? 1 : 0], width = shape[2];
   bool quantized = bool(op.getScales());
+  if (inPairs && shape[3] != 2)
+    return op.emitOpError("expected pairs of rows side by side on a host, but got ")
+           << op.getResult().getType();
   if ((inPairs || quantized) && width % e.lanes != 0)
     return op.emitOpError("expected panels of a multiple of ")
            << e.lanes << " columns of " << op.getResult().getType().getElementType() << ", but got "

@@ -61,10 +61,10 @@ FailureOr<int64_t> emitGather(Emit &e, kernel::GatherOp op, const KernelArgument
 
 FailureOr<int64_t> emitPack(Emit &e, kernel::PackOp op, const KernelArguments &arguments) {
   const Buffer &input = arguments.operands[0], &result = arguments.results[0];
-  bool transposed = op.getTransposed(), inPairs = result.shape.size() == 4;
+  bool transposed = op.getTransposed(), inGroups = result.shape.size() == 4;
   int64_t depth = input.shape[transposed ? 1 : 0], n = input.shape[transposed ? 0 : 1];
-  int64_t width = result.shape[2], step = inPairs ? 2 : 1, rows = result.shape[1];
-  // In the order of the result: panel, row or pair of rows, column, row of the pair.
+  int64_t width = result.shape[2], step = inGroups ? result.shape[3] : 1, rows = result.shape[1];
+  // In the order of the result: panel, row or group of rows, column, row of the group.
   return forEachEntry(e, result.entries(), [&](Value linear) {
     Value column = e.remIndex(e.divIndex(linear, step), width);
     Value row = e.divIndex(linear, step * width);

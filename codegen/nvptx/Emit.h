@@ -48,7 +48,12 @@ public:
     /// The thread's number; null: as the hardware has it.
     mlir::Value thread = {};
   };
-  void setPlace(const Place &to) { place = to; }
+  void setPlace(const Place &to) {
+    place = to;
+    // In chains mbarriers have a place of their own, which no kernel uses for anything else.
+    if (place.isLoop && target.hasWarpgroupProducts())
+      allocated = reserved = mbarrierBytes;
+  }
   bool isLoop() const { return place.isLoop; }
   /// The number in the whole batch of what has a number in a part of so many.
   mlir::Value inBatch(mlir::Value number, int64_t ofPart);
@@ -129,7 +134,9 @@ public:
   Buffer shared(int64_t entries, mlir::Type element = {});
   /// The same bytes, for what is needed at another time.
   Buffer sharedAt(int64_t offset, int64_t entries, mlir::Type element);
-  int64_t sharedBytes() const { return allocated; }
+  int64_t sharedBytes() const { return allocated > reserved ? allocated : 0; }
+  /// Where shared() goes on.
+  int64_t sharedEnd() const { return allocated; }
   /// All threads of the block get here before one goes on, and see what the others wrote.
   void barrier();
   /// Code: what is loaded behind this is not taken from loads before it, which costs registers. No
@@ -144,6 +151,24 @@ public:
   /// Waits until at most `groups` of this thread's groups are under way.
   void waitForCopies(int64_t groups);
 
+  // Copies in bulk, for sm_90 and later: they complete phases of an mbarrier, 8 bytes of shared
+  // memory.
+  /// At most 4 of them.
+  Buffer mbarriers(int64_t count);
+  /// Says that threads meet before anything is read or written but mbarriers.
+  void setMeetsFirst() { meets = true; }
+  bool meetsFirst() const { return meets; }
+  void initMbarrier(mlir::Value mbarrier);
+  void endMbarrier(mlir::Value mbarrier);
+  /// The phase under way completes when so many bytes have arrived.
+  void expectBytes(mlir::Value mbarrier, int64_t bytes);
+  /// To shared memory; addresses and bytes are multiples of 16.
+  void copyInBulk(mlir::Value from, mlir::Value to, int64_t bytes, mlir::Value mbarrier);
+  /// Until the phase of a parity has completed.
+  void waitForPhase(mlir::Value mbarrier, mlir::Value parity);
+  /// What threads have written or read is seen so by copies in bulk and by warpgroups' products.
+  void fenceProxy();
+
   // Tensor cores.
   /// Four matrices of 8 × 4 words in shared memory, of which lane i gives the address of row i mod
   /// 8 of matrix i / 8: word i mod 4 of row i / 4 of each. Transposed are 8 × 8 halves of words.
@@ -153,6 +178,20 @@ public:
   Carried multiplyMatrices(mlir::Type type, mlir::ValueRange a, mlir::ValueRange b,
                            mlir::ValueRange sums);
   Carried multiplyTF32(mlir::ValueRange a, mlir::ValueRange b, mlir::ValueRange sums);
+
+  /// 64 rows of A times `columns` of B, by a warpgroup: matrices in shared memory, in core
+  /// matrices.
+  struct CoreMatrices {
+    mlir::Value pointer;
+    /// Bytes from a core matrix to the next one along the depth, and along rows or columns of C.
+    int64_t depthStride, lineStride;
+    /// Whether the 16 bytes of a core matrix's row follow each other along the depth.
+    bool isDeep;
+  };
+  /// sums + A B over `depth` entries of k, a multiple of 16. The sums are those of mma.sync's tiles
+  /// of 8 columns, of 16 rows for each warp.
+  Carried multiplyWarpgroup(const CoreMatrices &a, const CoreMatrices &b, int64_t columns,
+                            int64_t depth, mlir::Type type, mlir::ValueRange sums);
 
   // Narrower types than f32. Beyond the largest number of one is infinity.
   /// The nearest of bf16 or f16, ties to even, or of tf32, ties away from zero.
@@ -201,6 +240,8 @@ public:
 
 private:
   mlir::Value special(llvm::StringRef name);
+  /// Instructions with side effects on memory, on operands $0, $1, …
+  void assembly(llvm::StringRef text, llvm::StringRef constraints, mlir::ValueRange operands);
   mlir::Value fromBitsOf(mlir::Value x);
 
   Place place;
@@ -208,7 +249,9 @@ private:
   int64_t across = 1;
   bool loopsAreKept = false;
   llvm::SmallVector<std::string> taken;
-  int64_t allocated = 0;
+  static constexpr int64_t mbarrierBytes = 32;
+  int64_t allocated = 0, reserved = 0;
+  bool meets = false;
   /// Where the warps' parts of a reduction lie in shared memory; −1: nowhere yet.
   int64_t exchangeOffset = -1;
   int64_t exchangeSlot = 0;

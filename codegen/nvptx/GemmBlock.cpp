@@ -17,8 +17,11 @@ GemmShape::GemmShape(kernel::GemmOp op) {
   m = transposeA ? kernel::widthOf(a) : kernel::rowsOf(a);
   k = transposeA ? kernel::rowsOf(a) : kernel::widthOf(a);
   n = int64_t(op.getN());
-  if (packed)
-    panel = kernel::shapeOf(op.getB().getType())[2];
+  if (packed) {
+    ArrayRef<int64_t> shape = kernel::shapeOf(op.getB().getType());
+    panel = shape[2];
+    group = shape.size() == 4 ? shape[3] : 1;
+  }
 }
 
 GemmBlock::GemmBlock(Emit &e, kernel::GemmOp op, const KernelArguments &arguments, int64_t rows,
@@ -71,12 +74,10 @@ Value GemmBlock::entryOfB(Value k, Value column) {
   Value j = e.minIndex(e.addIndex(firstColumn, column), shape.n - 1), place;
   if (!shape.packed) {
     place = e.at(depth, shape.n, j);
-  } else if (!shape.inPairs()) {
-    Value row = e.at(e.divIndex(j, shape.panel), shape.k, depth);
-    place = e.at(row, shape.panel, e.remIndex(j, shape.panel));
   } else {
-    Value row = e.at(e.divIndex(j, shape.panel), (shape.k + 1) / 2, e.divIndex(depth, 2));
-    place = e.at(e.at(row, shape.panel, e.remIndex(j, shape.panel)), 2, e.remIndex(depth, 2));
+    Value line = e.at(e.divIndex(j, shape.panel), shape.lines(), e.divIndex(depth, shape.group));
+    Value entry = e.at(line, shape.panel, e.remIndex(j, shape.panel));
+    place = e.at(entry, shape.group, e.remIndex(depth, shape.group));
   }
   return e.select(inside, e.load(b, place), e.real(0));
 }
@@ -121,9 +122,13 @@ FailureOr<int64_t> emitGemm(Emit &e, kernel::GemmOp op, const KernelArguments &a
   if (shape.m == 0 || shape.k == 0)
     return op.emitOpError("expected at least one row and one column, but got a of type ")
            << op.getA().getType();
-  return shape.operandType && e.target.hasMatrixProducts(shape.operandType)
-             ? emitMmaGemm(e, op, arguments)
-             : emitFmaGemm(e, op, arguments);
+  if (!shape.operandType || !e.target.hasMatrixProducts(shape.operandType))
+    return emitFmaGemm(e, op, arguments);
+  // All products of a type are computed in one way: what chains and schedules share is the same
+  // bits, whatever the number of rows at a time.
+  return e.target.hasWarpgroupProducts() && shape.operandType.getIntOrFloatBitWidth() == 16
+             ? emitWarpgroupGemm(e, op, arguments)
+             : emitMmaGemm(e, op, arguments);
 }
 
 } // namespace memformer::nvptx

@@ -17,10 +17,12 @@ struct GemmShape {
   bool transposeA, packed, normalized;
   /// To which factors are rounded: bf16, f16, tf32, or null.
   mlir::Type operandType;
-  /// Packed entries of two consecutive k are side by side.
-  bool inPairs() const { return operandType && kernel::isNarrow(operandType); }
-  /// Columns of a packed panel, 0 without.
-  int64_t panel = 0;
+  /// Whether factors have 16 bits.
+  bool isNarrow() const { return operandType && kernel::isNarrow(operandType); }
+  /// Columns of a packed panel, 0 without, and how many consecutive k are side by side in it.
+  int64_t panel = 0, group = 1;
+  /// Rows of a panel, which are of `group` k each.
+  int64_t lines() const { return (k + group - 1) / group; }
 };
 
 /// The block [rows, columns] of C that a thread block computes; blocks of one row of blocks follow
@@ -58,9 +60,12 @@ private:
   bool supported = true;
 };
 
-/// The product with f32 multiply-adds; and with tensor cores, for factors that are rounded.
+/// The product with f32 multiply-adds; and with tensor cores, for factors that are rounded: by
+/// warps, or by warpgroups.
 mlir::FailureOr<int64_t> emitFmaGemm(Emit &e, kernel::GemmOp op, const KernelArguments &arguments);
 mlir::FailureOr<int64_t> emitMmaGemm(Emit &e, kernel::GemmOp op, const KernelArguments &arguments);
+mlir::FailureOr<int64_t> emitWarpgroupGemm(Emit &e, kernel::GemmOp op,
+                                           const KernelArguments &arguments);
 
 } // namespace memformer::nvptx
 

@@ -16,9 +16,12 @@ struct StageForm {
   int64_t entriesOfWord;
   /// Words between one row and the next beyond a row's own, multiples of 4: where words along the
   /// depth are rows, and where rows and columns of C are.
-  int64_t innerPadding, outerPadding;
+  int64_t innerPadding = 0, outerPadding = 0;
   /// Whether entries are rounded to the type of the product's operands on their way.
   bool rounds = false;
+  /// Whether factors lie in core matrices, as warpgroups multiply them: 8 rows of 16 bytes
+  /// together.
+  bool inCores = false;
 
   /// Entries of k of a step.
   int64_t entries() const { return depth * entriesOfWord; }
@@ -31,16 +34,19 @@ public:
   /// of C.
   struct Stage {
     Buffer buffer; // all steps of the ring
+    /// `pitch`: words from one row to the next, or in core matrices from 4 words of all rows to the
+    /// 4 next ones.
     int64_t rows, words, pitch;
     bool isDeep;
-    /// Copied 16 bytes at a time, without a register.
-    bool async;
+    /// Copied 16 bytes at a time, without a register; or in bulk, by a copy for each 4 words.
+    bool async, inBulk = false;
+    bool inCores = false;
 
-    int64_t size() const { return rows * pitch; }
+    int64_t size() const { return inCores ? words / 4 * pitch : rows * pitch; }
   };
 
   /// Takes shared memory. A by rows is [rows, depth]; A by columns [entries of k, rows], B [entries
-  /// of k, columns], or packed in pairs [depth, columns].
+  /// of k, columns], or packed in pairs [depth, columns], in core matrices [columns, depth].
   GemmStages(Emit &e, GemmBlock &block, const StageForm &form);
 
   /// Sums over all steps, in order: `multiply(slot, sums)` adds the products of the step in a slot
@@ -48,13 +54,18 @@ public:
   /// last step lies there.
   Emit::Carried sum(mlir::ValueRange zeros, int64_t bytes,
                     llvm::function_ref<Emit::Carried(mlir::Value, mlir::ValueRange)> multiply);
+  /// Gives the shared memory back to those that use it next, behind a barrier since the sum.
+  void release();
 
   Stage a, b;
   /// Of the ring in shared memory, in bytes; it is free after the sum.
   int64_t begin;
 
 private:
+  /// Where a word of a row is in a step.
+  mlir::Value placeOf(const Stage &stage, mlir::Value row, mlir::Value word);
   void copyStage(const Stage &stage, bool isA, mlir::Value slot, mlir::Value k);
+  void copyInBulk(mlir::Value slot, mlir::Value k);
   Emit::Carried fetchStage(const Stage &stage, bool isA, mlir::Value k);
   Emit::Carried fetch(mlir::Value k);
   void keepStage(const Stage &stage, const Buffer &from, mlir::Value slot, mlir::ValueRange words);
@@ -69,6 +80,8 @@ private:
   StageForm form;
   /// Steps of the ring: what is copied is asked for two steps ahead, what is fetched one.
   int64_t ring;
+  /// Of each step of the ring 8 bytes, on which copies in bulk complete.
+  Buffer mbarriers;
 };
 
 } // namespace memformer::nvptx

@@ -51,6 +51,11 @@ struct GpuTarget {
 
   /// Columns of a panel that `kernel.pack` makes: a block of columns of a product.
   int64_t panelWidth() const { return 64; }
+  /// wgmma: of sm_90a alone.
+  bool hasWarpgroupProducts() const { return capability == 90; }
+  /// Rows whose entries are side by side in a panel of 16 bits each: those of a core matrix, where
+  /// warpgroups multiply.
+  int64_t panelGroup() const { return hasWarpgroupProducts() ? 8 : 2; }
 
   /// "sm_80" and so on; a name that is not known is an error which lists those that are.
   static llvm::Expected<GpuTarget> get(llvm::StringRef architecture);

@@ -57,8 +57,12 @@ KernelArguments buffersOf(Operation *op, ValueRange pointers) {
 
 bool usesTensorCores(Operation *emitted) {
   return emitted
-      ->walk([](LLVM::CallIntrinsicOp call) {
-        return call.getIntrin().contains(".mma.") ? WalkResult::interrupt() : WalkResult::advance();
+      ->walk([](Operation *op) {
+        auto call = dyn_cast<LLVM::CallIntrinsicOp>(op);
+        auto assembly = dyn_cast<LLVM::InlineAsmOp>(op);
+        bool multiplies = (call && call.getIntrin().contains(".mma.")) ||
+                          (assembly && assembly.getAsmString().contains("wgmma.mma"));
+        return multiplies ? WalkResult::interrupt() : WalkResult::advance();
       })
       .wasInterrupted();
 }

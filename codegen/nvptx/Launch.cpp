@@ -22,6 +22,8 @@ struct Member {
   SmallVector<unsigned> arguments;
   SmallVector<int64_t> strides;
   int64_t grid = 0, threads = 0, sharedBytes = 0;
+  /// Whether its threads meet before they read or write what others do.
+  bool meetsFirst = false;
 };
 
 /// What members of a chain have done that later ones must see done: results that they wrote, and
@@ -29,9 +31,10 @@ struct Member {
 class Unordered {
 public:
   void add(Operation *op, const Member &member) {
-    accesses.push_back({op, member.threads, 0});
-    if (member.sharedBytes > 0)
-      accesses.push_back({nullptr, member.threads, 0});
+    bool meets = member.sharedBytes > 0;
+    accesses.push_back({op, member.threads, 0, meets});
+    if (meets)
+      accesses.push_back({nullptr, member.threads, 0, meets});
   }
   /// The first `threads` threads have met.
   void meet(int64_t threads) {
@@ -39,19 +42,24 @@ public:
       if (access.threads <= threads)
         access.seenBy = std::max(access.seenBy, threads);
   }
-  bool concerns(Operation *op, const Member &member) const {
+  /// `all`: threads of the block. Nobody needs to meet before a member whose own threads do first,
+  /// unless at a barrier of other threads some may still wait at.
+  bool concerns(Operation *op, const Member &member, int64_t all) const {
     return llvm::any_of(accesses, [&](const Access &access) {
       auto isWritten = [&](Value operand) { return operand.getDefiningOp() == access.op; };
       bool meets = access.op ? llvm::any_of(op->getOperands(), isWritten) : member.sharedBytes > 0;
-      return meets && access.seenBy < member.threads;
+      bool meetSo = member.threads == all || access.threads == member.threads ||
+                    (access.threads < member.threads && !access.hasBarriers);
+      return meets && access.seenBy < member.threads && !(member.meetsFirst && meetSo);
     });
   }
 
 private:
   struct Access {
-    Operation *op;   // null: of shared memory
-    int64_t threads; // which made it, the first ones
-    int64_t seenBy;  // to which it is done, the first ones
+    Operation *op;    // null: of shared memory
+    int64_t threads;  // which made it, the first ones
+    int64_t seenBy;   // to which it is done, the first ones
+    bool hasBarriers; // of those threads
   };
   SmallVector<Access> accesses;
 };
@@ -134,6 +142,7 @@ LogicalResult LaunchEmitter::measure(Member &member, int64_t flops) {
     return failure();
   member.grid = *grid;
   member.threads = e.threads();
+  member.meetsFirst = e.meetsFirst();
   member.sharedBytes = e.sharedBytes();
   result.threads = std::max(result.threads, member.threads);
   result.sharedBytes = std::max(result.sharedBytes, member.sharedBytes);
@@ -190,7 +199,7 @@ LogicalResult LaunchEmitter::emitChain() {
   Unordered unordered;
   bool supported = true;
   for (auto [op, member] : llvm::zip_equal(kernel.getKernels(), members)) {
-    if (unordered.concerns(&op, member)) {
+    if (unordered.concerns(&op, member, result.threads)) {
       e.barrier();
       unordered.meet(result.threads);
     }
@@ -213,15 +222,17 @@ LogicalResult LaunchEmitter::emitChain() {
         return body(e.index(0));
       e.loop(e.index(0), e.index(member.grid), 1, [&](Value block) {
         body(block);
-        if (member.sharedBytes == 0)
+        if (member.sharedBytes == 0 || member.meetsFirst)
           return;
         Emit inner(b, loc, target);
         inner.setPlace({{}, {}, member.threads < result.threads ? member.threads : 0, true});
         inner.barrier();
       });
     });
+    if (member.meetsFirst)
+      unordered.meet(member.threads);
     unordered.add(&op, member);
-    if (member.grid > 1 && member.sharedBytes > 0) // the loop has ended with a barrier
+    if (member.grid > 1 && member.sharedBytes > 0 && !member.meetsFirst) // its loop has ended so
       unordered.meet(member.threads);
   }
   return success(supported);

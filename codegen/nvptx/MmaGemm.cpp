@@ -1,6 +1,7 @@
 // kernel.gemm on tensor cores, of factors that are rounded to bf16, f16 or tf32.
 
 #include "codegen/nvptx/GemmStages.h"
+#include "codegen/nvptx/GemmTiles.h"
 
 #include <optional>
 
@@ -23,23 +24,6 @@ constexpr Choice choices[] = {
     {32, 64, 16, 32, 0.5},   {16, 64, 16, 16, 0.3},
 };
 
-// The least time, as for the products of f32. The order of an entry's sum is that of k.
-const Choice &choose(const GemmShape &shape, const GpuTarget &target) {
-  const Choice *best = nullptr;
-  double least = 0;
-  for (const Choice &choice : choices) {
-    int64_t blocks = ((shape.m + choice.rows - 1) / choice.rows) *
-                     ((shape.n + choice.columns - 1) / choice.columns);
-    int64_t rounds = (blocks + target.multiprocessors - 1) / target.multiprocessors;
-    double time = double(rounds * choice.rows * choice.columns) / choice.efficiency;
-    if (!best || time < least) {
-      best = &choice;
-      least = time;
-    }
-  }
-  return *best;
-}
-
 class MmaEmitter {
 public:
   MmaEmitter(Emit &e, kernel::GemmOp op, const KernelArguments &arguments, const Choice &choice);
@@ -51,11 +35,7 @@ private:
   Emit::Carried multiply(Value slot, ValueRange sums);
   SmallVector<Value> fragmentOfA(Value slot, int64_t word, int64_t row);
   SmallVector<Value> fragmentsOfB(Value slot, int64_t word, int64_t column);
-  void finish(ValueRange sums);
-  /// The epilogue's pieces of rows, and entries of one in shared memory.
-  int64_t pieceRows() const { return std::min<int64_t>(choice.rows, 64); }
-  int64_t pieceEntries() const { return pieceRows() * (choice.columns + 8); }
-  bool isNarrow() const { return shape.inPairs(); }
+  bool isNarrow() const { return shape.isNarrow(); }
   int64_t tilesOfRows() const { return choice.warpRows / 16; }
   int64_t tilesOfColumns() const { return choice.warpColumns / 8; }
 
@@ -167,49 +147,24 @@ Emit::Carried MmaEmitter::multiply(Value slot, ValueRange sums) {
   return next;
 }
 
-// A piece of rows at a time through shared memory, where the epilogue finds entries in order.
-void MmaEmitter::finish(ValueRange sums) {
-  int64_t pitch = pieceEntries() / pieceRows();
-  Buffer staged = e.sharedAt(stages->begin, pieceEntries(), {});
-  Value lane = e.lane();
-  for (int64_t piece = 0; piece < choice.rows; piece += pieceRows()) {
-    if (piece > 0)
-      e.barrier();
-    auto store = [&] {
-      Value row = e.addIndex(e.remIndex(warpRow, pieceRows()), e.divIndex(lane, 4));
-      Value column = e.addIndex(warpColumn, e.mulIndex(e.remIndex(lane, 4), 2));
-      for (int64_t i = 0; i < tilesOfRows(); ++i)
-        for (int64_t j = 0; j < tilesOfColumns(); ++j)
-          for (int64_t half = 0; half < 2; ++half) {
-            ValueRange pair = sums.slice(size_t((i * tilesOfColumns() + j) * 4 + half * 2), 2);
-            Value at = e.at(e.addIndex(row, i * 16 + half * 8), pitch, e.addIndex(column, j * 8));
-            e.storeVector(pair, staged, at);
-          }
-    };
-    if (pieceRows() == choice.rows)
-      store();
-    else
-      e.ifThen(e.compareInt(arith::CmpIPredicate::eq, e.divIndex(warpRow, pieceRows()),
-                            e.index(piece / pieceRows())),
-               store);
-    block.finish(staged, pitch, piece, pieceRows());
-  }
-}
-
 FailureOr<int64_t> MmaEmitter::emit() {
   block.prepare();
   stages.emplace(e, block, stageForm());
   e.note("tensor cores");
   Emit::Carried zeros(size_t(tilesOfRows() * tilesOfColumns() * 4), e.real(0));
-  finish(stages->sum(zeros, 4 * pieceEntries(),
-                     [&](Value slot, ValueRange sums) { return multiply(slot, sums); }));
+  GemmTiles tiles{choice.rows, choice.columns,  warpRow,
+                  warpColumn,  choice.warpRows, choice.warpColumns};
+  Emit::Carried sums = stages->sum(zeros, tiles.stagedBytes(), [&](Value slot, ValueRange before) {
+    return multiply(slot, before);
+  });
+  finishTiles(e, block, tiles, sums, stages->begin);
   return block.isSupported() ? FailureOr<int64_t>(block.grid()) : FailureOr<int64_t>(failure());
 }
 
 } // namespace
 
 FailureOr<int64_t> emitMmaGemm(Emit &e, kernel::GemmOp op, const KernelArguments &arguments) {
-  const Choice &choice = choose(GemmShape(op), e.target);
+  const Choice &choice = leastTime(choices, GemmShape(op), e.target);
   e.setThreads(choice.warps() * Emit::warp);
   e.keepLoops();
   return MmaEmitter(e, op, arguments, choice).emit();

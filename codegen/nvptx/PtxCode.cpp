@@ -5,6 +5,7 @@
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/CFG.h"
 #include "llvm/IR/Dominators.h"
+#include "llvm/IR/Instructions.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
@@ -121,6 +122,11 @@ Expected<std::string> emitCode(const KernelModule &kernel, StringRef symbol,
   function->addFnAttr(Attribute::NoUnwind);
   function->addFnAttr("no-builtins");
   addArgumentAttributes(*function, kernel);
+  // What a warp does together stays so.
+  for (BasicBlock &block : *function)
+    for (Instruction &instruction : block)
+      if (auto *call = dyn_cast<CallInst>(&instruction); call && call->isInlineAsm())
+        call->setConvergent();
   if (GlobalVariable *shared = module->getNamedGlobal("shared_memory");
       shared && shared->use_empty())
     shared->eraseFromParent();

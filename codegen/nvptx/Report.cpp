@@ -34,7 +34,8 @@ static void countInstructions(StringRef ptx, KernelReport &report) {
     else if (name.starts_with("ld.shared") || name.starts_with("st.shared") ||
              name.starts_with("ldmatrix"))
       ++report.sharedAccesses;
-    else if (name.starts_with("cp.async.c") && !name.contains("commit"))
+    else if ((name.starts_with("cp.async.c") && !name.contains("commit")) ||
+             name.starts_with("cp.async.bulk"))
       ++report.asyncCopies;
     else if (name.starts_with("bar.sync") || name.starts_with("barrier.sync") ||
              name.starts_with("barrier.cta.sync"))

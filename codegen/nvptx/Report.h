@@ -58,7 +58,8 @@ struct Report {
 
   /// Products on tensor cores, asynchronous copies, matrix loads, stores to global memory and loads
   /// of what registers did not hold.
-  static constexpr llvm::StringLiteral sassKinds[] = {"HMMA", "LDGSTS", "LDSM", "STG", "LDL"};
+  static constexpr llvm::StringLiteral sassKinds[] = {"HMMA", "HGMMA", "LDGSTS",
+                                                      "LDSM", "STG",   "LDL"};
 
   /// Between two kernels of a graph: an assumption.
   static constexpr double secondsOfLaunch = 1.5e-6;

@@ -46,7 +46,8 @@ std::string formOf(Operation *op) {
       .Case([&](SliceOp slice) { add(bool(slice.getPosition()), "position"); })
       .Case([&](ReduceOp reduce) { add(reduce.getEntries() == 1, "to one"); })
       .Case([&](PackOp pack) {
-        add(cast<ShapedType>(pack.getResult().getType()).getRank() == 4, "pairs");
+        ArrayRef<int64_t> shape = pack.getResult().getType().getShape();
+        add(shape.size() == 4, shape.back() == 8 ? "eights" : "pairs");
       });
   // A region that gives what it was given computes nothing.
   for (Region &region : op->getRegions())

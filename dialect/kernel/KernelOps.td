@@ -57,7 +57,7 @@ def GemmOp : Kernel_RegionOp<"gemm", [AttrSizedOperandSegments]> {
   let summary = "matrix product with a fused prologue and epilogue";
   let description = [{
     C[m, n] = Σ_k A[m, k] B[k, n], summed in an order that depends on the shape alone, then the epilogue. A is `[…, K]` read by rows, or with `transpose_a` a matrix `[…, M]` read by columns (weight gradients).
-    B is `[…, N]` by rows, or with `packed` what `kernel.pack` made: pairs of bf16 with `operands bf16`, of f16 with `operands f16`, panels of f32 with `operands tf32`, else panels of f32, or of bf16 or i8, whose entries are taken as f32 (the epilogue multiplies by the scales of i8). `n` is N. With `operands` the entries of A (after its normalisation) and B are rounded to that type before they are multiplied. With `scale` and `shift` A's rows are layer-normalised first; with `store_normalized` the normalised rows are the last result.
+    B is `[…, N]` by rows, or with `packed` what `kernel.pack` made: pairs or groups of eight of bf16 with `operands bf16`, of f16 with `operands f16`, panels of f32 with `operands tf32`, else panels of f32, or of bf16 or i8, whose entries are taken as f32 (the epilogue multiplies by the scales of i8). `n` is N. With `operands` the entries of A (after its normalisation) and B are rounded to that type before they are multiplied. With `scale` and `shift` A's rows are layer-normalised first; with `store_normalized` the normalised rows are the last result.
     The epilogue's first block argument is C's entry.
 
     ```mlir
@@ -83,7 +83,7 @@ def PackOp : Kernel_Op<"pack"> {
   let summary = "a matrix in panels, as gemm reads its B";
   let description = [{
     Panel p holds columns p·w … (p+1)·w − 1 of B, w being the result's last dimension: result[p, k, j] = B[k, p·w + j], zero beyond N. The operand is B `[K,N]`, or with `transposed` its transpose `[N,K]` (a linear layer's weight).
-    A result `[P, ⌈K/2⌉, w, 2]` of bf16 or f16 has the entries of two consecutive k side by side: result[p, k/2, j, k mod 2]. In a result `[P, K, w]` of one of these they are rounded. In one of i8 they are whole numbers of
+    A result `[P, ⌈K/2⌉, w, 2]` of bf16 or f16 has the entries of two consecutive k side by side: result[p, k/2, j, k mod 2]; one `[P, ⌈K/8⌉, w, 8]` those of eight. In a result `[P, K, w]` of one of these they are rounded. In one of i8 they are whole numbers of
     a scale that a column has to itself, `scales[N]`: s_n = max_k |B[k, n]| / 127, and B[k, n] / s_n rounded to the nearest, ties to even (0 where s_n is 0). The scale of a column with an entry that is not finite is not a number.
 
     ```mlir

@@ -6,13 +6,16 @@
 using namespace mlir;
 using namespace memformer::kernel;
 
-// Panels of w columns of a matrix [depth, width], rows in pairs where they have 16 bits.
+// Panels of w columns of a matrix [depth, width], two or eight rows side by side where they have
+// 16 bits.
 static LogicalResult verifyPanels(Operation *op, StringRef what, Type type, int64_t depth,
                                   int64_t width) {
   ArrayRef<int64_t> shape = shapeOf(type);
   int64_t panels = (width + shape[2] - 1) / shape[2];
-  if (shape.size() == 4)
-    return verifyShape(op, what, type, {panels, (depth + 1) / 2, shape[2], 2});
+  if (shape.size() == 4) {
+    int64_t group = shape[3] == 8 ? 8 : 2;
+    return verifyShape(op, what, type, {panels, (depth + group - 1) / group, shape[2], group});
+  }
   return verifyShape(op, what, type, {panels, depth, shape[2]});
 }
 
@@ -24,8 +27,8 @@ LogicalResult PackOp::verify() {
   bool maybePairs = isNarrow(element);
   if (input.size() != 2 || (result.size() != 3 && !(maybePairs && result.size() == 4)))
     return emitOpError("expected a matrix and panels [P, K, w]")
-           << (maybePairs ? " or [P, ⌈K/2⌉, w, 2]" : "") << ", but got " << getInput().getType()
-           << " and " << getResult().getType();
+           << (maybePairs ? " or [P, ⌈K/2⌉, w, 2] or [P, ⌈K/8⌉, w, 8]" : "") << ", but got "
+           << getInput().getType() << " and " << getResult().getType();
   int64_t depth = getTransposed() ? input[1] : input[0];
   int64_t width = getTransposed() ? input[0] : input[1];
   if (result[2] < 1)
@@ -51,7 +54,8 @@ static LogicalResult verifyB(GemmOp op, int64_t depth, int64_t n) {
   bool inPairs = op.getOperandType() && isNarrow(*op.getOperandType());
   if (shape.size() != (inPairs ? 4 : 3) || shape[2] < 1)
     return op.emitOpError("expected packed b to be ")
-           << (inPairs ? "[P, ⌈K/2⌉, w, 2]" : "[P, K, w]") << ", but got " << type;
+           << (inPairs ? "[P, ⌈K/2⌉, w, 2] or [P, ⌈K/8⌉, w, 8]" : "[P, K, w]") << ", but got "
+           << type;
   return verifyPanels(op, "packed b", type, depth, n);
 }
 

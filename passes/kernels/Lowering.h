@@ -16,6 +16,8 @@ namespace memformer {
 struct LoweringOptions {
   /// Columns of a panel of packed weights: the target's.
   int64_t panelWidth = 16;
+  /// Rows whose entries are side by side where a panel has 16 bits each.
+  int64_t panelGroup = 2;
   /// Rows whose sums one workgroup of a layer norm's gradient adds up.
   int64_t rowBlock = 16;
   /// The type to which products round their operands; null: they multiply f32.

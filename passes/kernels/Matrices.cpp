@@ -27,9 +27,11 @@ void KernelLowering::lowerLinear(LinearOp op) {
   auto packed = RankedTensorType::get({panels, depth, options.panelWidth},
                                       stored ? stored : Type(builder.getF32Type()));
   TypeAttr operandType = stored ? TypeAttr() : options.operandType;
-  if (operandType && kernel::isNarrow(operandType.getValue())) // pairs of rows side by side
-    packed = RankedTensorType::get({panels, (depth + 1) / 2, options.panelWidth, 2},
-                                   operandType.getValue());
+  if (operandType && kernel::isNarrow(operandType.getValue())) { // rows side by side
+    int64_t group = options.panelGroup, groups = (depth + group - 1) / group;
+    packed =
+        RankedTensorType::get({panels, groups, options.panelWidth, group}, operandType.getValue());
+  }
   Type scales = RankedTensorType::get({n}, builder.getF32Type());
   auto pack = kernel::PackOp::create(builder, location, packed,
                                      stored && stored.isInteger() ? scales : Type(), op.getWeight(),

@@ -70,7 +70,7 @@ struct ToKernelsPass : memformer::impl::ToKernelsPassBase<ToKernelsPass> {
   void runOnOperation() override {
     if (panelWidth < 1 || rowBlock < 1) {
       getOperation().emitError("expected panel-width and row-block of at least 1, but got ")
-          << panelWidth << " and " << rowBlock;
+          << int64_t(panelWidth) << " and " << int64_t(rowBlock);
       return signalPassFailure();
     }
     FailureOr<TypeAttr> precision = getPrecision();
@@ -79,7 +79,12 @@ struct ToKernelsPass : memformer::impl::ToKernelsPassBase<ToKernelsPass> {
         failed(checkTypes("products", products, {"bf16", "f16", "tf32"})) ||
         failed(checkTypes("attention", attention, {"bf16", "f16"})))
       return signalPassFailure();
+    if (panelGroup != 2 && panelGroup != 8) {
+      getOperation().emitError("expected panel-group of 2 or 8, but got ") << int64_t(panelGroup);
+      return signalPassFailure();
+    }
     LoweringOptions options{.panelWidth = panelWidth,
+                            .panelGroup = panelGroup,
                             .rowBlock = rowBlock,
                             .operandType = among(*precision, products),
                             .attentionType = among(*precision, attention),

@@ -36,6 +36,7 @@ std::optional<DeviceKernel> DeviceKernel::compile(const std::string &body,
 #ifndef MEMFORMER_HAS_EMULATOR
 
 std::vector<std::string> testedGPUs(bool) { return {}; }
+std::vector<std::string> testedWarpgroupGPUs() { return {}; }
 
 std::vector<Tensor> DeviceKernel::runIn(const std::string &, const std::vector<Tensor> &) const {
   ADD_FAILURE() << "expected the emulator to be built";
@@ -47,6 +48,8 @@ std::vector<Tensor> DeviceKernel::runIn(const std::string &, const std::vector<T
 std::vector<std::string> testedGPUs(bool oldest) {
   return oldest ? std::vector<std::string>{"sm_75", "sm_80"} : std::vector<std::string>{"sm_80"};
 }
+
+std::vector<std::string> testedWarpgroupGPUs() { return {"sm_90a"}; }
 
 namespace {
 

@@ -55,7 +55,9 @@ std::vector<std::string> testedCPUs();
 /// The GPUs to test, on the emulator: none where it is not built. `oldest`: one without tensor
 /// cores for bf16 too, whose kernels of f32 are the same.
 std::vector<std::string> testedGPUs(bool oldest = false);
-/// Both.
+/// Those with products of warpgroups.
+std::vector<std::string> testedWarpgroupGPUs();
+/// CPUs and GPUs.
 std::vector<std::string> testedTargets(bool oldest = false);
 /// The same with emulated tile registers, and one that has them where this machine does.
 std::vector<std::string> testedTileCPUs();

@@ -50,15 +50,22 @@ order)
   programs sm_75 "$models/wide.toml"
   mutants sm_75 --kinds=order --only='factors of f16'
   precisions='f32 bf16'
-  programs sm_90a "$models/wide.toml"
+  programs sm_90a "$models/wide.toml" "$models/even.toml"
   mutants sm_90a --kinds=order --only=gemm
   together=--multiprocessors=1
   programs sm_80 "$models/chains.toml"
   mutants sm_80 --kinds=order --only=chain --every --quiet --seeds=2
+  precisions=bf16
+  programs sm_90a "$models/chains.toml" "$models/chains-even.toml"
+  mutants sm_90a --kinds=order --only=chain --every --quiet --seeds=2
   ;;
 numbers)
   programs sm_80 "$models/even.toml"
   mutants sm_80 --kinds=numbers
+  precisions=bf16
+  programs sm_90a "$models/even.toml"
+  mutants sm_90a --kinds=numbers --only=gemm
+  precisions="f32 bf16"
   programs sm_80 "$models/distances-even.toml"
   mutants sm_80 --kinds=numbers --only=relative
   programs sm_80 "$models/used.toml"
@@ -78,7 +85,7 @@ full)
   programs sm_80 "$models/even.toml" "$models/distances-even.toml"
   mutants sm_80 --kinds=numbers --every --quiet --sample=0 || failed=1
   together=--multiprocessors=1
-  for target in sm_80 sm_75; do
+  for target in sm_80 sm_75 sm_90a; do
     programs $target "$models"/*.toml "$@"
     mutants $target --kinds=order --only=chain --every --quiet || failed=1
   done

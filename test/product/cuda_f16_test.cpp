@@ -84,6 +84,11 @@ INSTANTIATE_TEST_SUITE_P(Cases, CudaTraceOfF16,
                          testing::Combine(testing::ValuesIn(casesWithin()),
                                           testing::Values(75, 80)),
                          testName);
+// By warpgroups, whose other half, copies and blocks, is the code of bf16.
+INSTANTIATE_TEST_SUITE_P(Warpgroups, CudaTraceOfF16,
+                         testing::Combine(testing::Values("base", "projected-post-norm", "tiny"),
+                                          testing::Values(90)),
+                         testName);
 
 class CudaF16 : public Cuda {
 protected:

@@ -23,13 +23,16 @@ protected:
   }
 
   /// The case's model compiled for the emulated device, with chains for so many multiprocessors.
-  std::string compile(const char *schedule, int multiprocessors, int64_t batch) {
+  std::string compile(const char *schedule, int multiprocessors, int64_t batch,
+                      const char *target = "sm_80", const char *precision = "f32") {
     const std::string artifact =
         (folder.path() / (std::string(schedule) + std::to_string(multiprocessors) + ".mfa"))
             .native();
-    Outcome outcome = run({"memformer-compile", caseFile("model.toml"), "--target=sm_80",
-                           std::string("--schedule=") + schedule, "--batch", std::to_string(batch),
-                           "--multiprocessors", std::to_string(multiprocessors), "-o", artifact});
+    Outcome outcome =
+        run({"memformer-compile", caseFile("model.toml"), std::string("--target=") + target,
+             "--set", std::string("model.precision=") + precision,
+             std::string("--schedule=") + schedule, "--batch", std::to_string(batch),
+             "--multiprocessors", std::to_string(multiprocessors), "-o", artifact});
     EXPECT_EQ(outcome.status, 0) << outcome.output;
     return artifact;
   }
@@ -113,6 +116,21 @@ TEST_P(CudaTraceOfChains, IsTheSame) {
     }
 }
 
+// Chains of warpgroups' products, and of those on other GPUs: there the emulator adds in the same
+// order.
+TEST_P(CudaTraceOfChains, IsTheSameByWarpgroups) {
+  auto tokens = readTensors(caseFile("tokens.safetensors"));
+  ASSERT_TRUE(tokens) << tokens.error().message;
+  const int64_t batch = tokens->at("targets").shape[1];
+  const std::vector<std::string> words = {"--device", "cuda:0", "--set", "model.precision=bf16"};
+  const Tensors expected = trace(words, "architecture=90");
+  EXPECT_EQ(compareBits(expected, trace(words)), "");
+  const std::string artifact = compile("mrbp", 1, batch, "sm_90a", "bf16");
+  EXPECT_EQ(compareBits(expected, trace({"--device", "cuda:0"},
+                                        "architecture=90,order=random,seed=3", {}, artifact)),
+            "");
+}
+
 INSTANTIATE_TEST_SUITE_P(Cases, CudaTraceOfChains,
                          testing::Values("base", "tiny", "lstm", "transformer-xl-tiny",
                                          "compressive-transformer-max",
@@ -150,34 +168,41 @@ INSTANTIATE_TEST_SUITE_P(Cases, CudaTraceWithTF32,
                                          "transformer-xl-replay", "compressive-transformer"),
                          testName);
 
-class CudaTraceOfBF16 : public CudaTrace {};
+class CudaTraceOfBF16 : public CudaTrace {
+protected:
+  /// Against float64, and against the host, which rounds the same factors but adds in other orders.
+  void check(const std::string &emulator) {
+    auto expected = readTensors(caseFile("expected.safetensors"));
+    ASSERT_TRUE(expected) << expected.error().message;
+    const std::vector<std::string> precision = {"--set", "model.precision=bf16"};
+    auto with = [&](std::vector<std::string> words) {
+      words.insert(words.end(), precision.begin(), precision.end());
+      return words;
+    };
+    Tensors first = trace(with({"--device", "cuda:0"}), emulator), host = trace(precision);
+    for (const char *schedule : {"checkpoint", "bptt"})
+      EXPECT_EQ(
+          compareBits(first, trace(with({"--device", "cuda:0", "--schedule", schedule}), emulator)),
+          "");
+    // The gradient of a bias of keys is zero, and what is computed of it rounding alone.
+    for (Tensors *tensors : {&first, &host, &*expected})
+      std::erase_if(*tensors, [](const auto &entry) { return entry.first.ends_with("key.bias"); });
+    auto exact = compareToExpected(first, *expected), near = compareToExpected(first, host);
+    ASSERT_TRUE(exact) << exact.error().message;
+    ASSERT_TRUE(near) << near.error().message;
+    fmt::print("off by {:.1e} in {}, from the host by {:.1e} in {}, of {:.1e} that is allowed\n",
+               exact->relative, exact->tensor, near->relative, near->tensor,
+               precisionBound(0x1p-8));
+    EXPECT_GT(exact->relative, tolerance) << "products of f32 are more exact than this";
+    EXPECT_LE(exact->relative, precisionBound(0x1p-8)) << exact->tensor;
+    EXPECT_LE(near->relative, precisionBound(0x1p-8)) << near->tensor;
+  }
+};
 
-// Against float64, and against the host, which rounds the same factors but adds in other orders.
 // (Not odd-shapes: its relu has inputs within such an error of zero, whose gradients are all or
 // nothing.)
-TEST_P(CudaTraceOfBF16, IsWithinItsPrecision) {
-  auto expected = readTensors(caseFile("expected.safetensors"));
-  ASSERT_TRUE(expected) << expected.error().message;
-  const std::vector<std::string> precision = {"--set", "model.precision=bf16"};
-  auto with = [&](std::vector<std::string> words) {
-    words.insert(words.end(), precision.begin(), precision.end());
-    return words;
-  };
-  Tensors first = trace(with({"--device", "cuda:0"})), host = trace(precision);
-  for (const char *schedule : {"checkpoint", "bptt"})
-    EXPECT_EQ(compareBits(first, trace(with({"--device", "cuda:0", "--schedule", schedule}))), "");
-  // The gradient of a bias of keys is zero, and what is computed of it rounding alone.
-  for (Tensors *tensors : {&first, &host, &*expected})
-    std::erase_if(*tensors, [](const auto &entry) { return entry.first.ends_with("key.bias"); });
-  auto exact = compareToExpected(first, *expected), near = compareToExpected(first, host);
-  ASSERT_TRUE(exact) << exact.error().message;
-  ASSERT_TRUE(near) << near.error().message;
-  fmt::print("off by {:.1e} in {}, from the host by {:.1e} in {}, of {:.1e} that is allowed\n",
-             exact->relative, exact->tensor, near->relative, near->tensor, precisionBound(0x1p-8));
-  EXPECT_GT(exact->relative, tolerance) << "products of f32 are more exact than this";
-  EXPECT_LE(exact->relative, precisionBound(0x1p-8)) << exact->tensor;
-  EXPECT_LE(near->relative, precisionBound(0x1p-8)) << near->tensor;
-}
+TEST_P(CudaTraceOfBF16, IsWithinItsPrecision) { check(""); }
+TEST_P(CudaTraceOfBF16, IsWithinItsPrecisionByWarpgroups) { check("architecture=90"); }
 
 INSTANTIATE_TEST_SUITE_P(Cases, CudaTraceOfBF16,
                          testing::Values("base", "projected-post-norm", "no-memory", "head-one",

@@ -30,8 +30,8 @@ def main():
     models.append(os.path.join(source, "test", "product", "recall.toml"))
     needed = collections.defaultdict(set)
     for model in models:
-        # On sm_80 f16 is the code of bf16.
-        for target, precision in (("sm_80", "f32"), ("sm_80", "bf16"), ("sm_75", "f16")):
+        # On sm_80 and sm_90a f16 is the code of bf16.
+        for target, precision in (("sm_80", "f32"), ("sm_80", "bf16"), ("sm_75", "f16"), ("sm_90a", "bf16")):
             for schedule in ("mrbp", "checkpoint", "bptt"):
                 for form in forms_of(compiler, model, target, precision, schedule):
                     needed[form].add(os.path.basename(os.path.dirname(model)))

@@ -148,7 +148,7 @@ void printDiagnostic(Diagnostic &diagnostic) {
 
 // What a target wishes of the passes.
 struct TargetOptions {
-  int64_t panelWidth, fewRows;
+  int64_t panelWidth, panelGroup, fewRows;
   bool fuseNormalize;
   /// Types of which products, and attention, round what they multiply.
   std::vector<std::string> products, attention;
@@ -158,7 +158,7 @@ struct TargetOptions {
 };
 
 TargetOptions optionsOf(const host::HostTarget &target) {
-  return {target.panelWidth(), host::mostVectorRows, false, {"bf16"}, {}, false, 0};
+  return {target.panelWidth(), 2, host::mostVectorRows, false, {"bf16"}, {}, false, 0};
 }
 
 // A launch costs more than a block that has all heads of its rows.
@@ -170,7 +170,8 @@ TargetOptions optionsOf(const nvptx::GpuTarget &target) {
     products.push_back("tf32");
   if (target.hasBF16())
     attention.push_back("bf16");
-  return {target.panelWidth(), 0, true, products, attention, true, target.multiprocessors};
+  return {target.panelWidth(),   target.panelGroup(), 0, true, products, attention, true,
+          target.multiprocessors};
 }
 
 // The passes up to a level, Program at most.
@@ -194,6 +195,7 @@ void buildPipeline(OpPassManager &passes, const Settings &settings, const Target
     return;
   KernelOptions kernelOptions;
   kernelOptions.panelWidth = target.panelWidth;
+  kernelOptions.panelGroup = target.panelGroup;
   kernelOptions.training = scheduleOptions.training;
   kernelOptions.fewRows = target.fewRows;
   kernelOptions.fuseNormalize = target.fuseNormalize;

@@ -231,7 +231,7 @@ func.func @panels_of_another_type(%a: tensor<3x4xf32>, %b: tensor<1x4x16xf32>) -
 
 // -----
 func.func @panels_of_another_rank(%b: tensor<4x6xf32>) -> tensor<4x16xbf16> {
-  // expected-error @below {{expected a matrix and panels [P, K, w] or [P, ⌈K/2⌉, w, 2], but got 'tensor<4x6xf32>' and 'tensor<4x16xbf16>'}}
+  // expected-error @below {{expected a matrix and panels [P, K, w] or [P, ⌈K/2⌉, w, 2] or [P, ⌈K/8⌉, w, 8], but got 'tensor<4x6xf32>' and 'tensor<4x16xbf16>'}}
   %p = kernel.pack %b : (tensor<4x6xf32>) -> tensor<4x16xbf16>
   return %p : tensor<4x16xbf16>
 }
@@ -299,6 +299,20 @@ func.func @pairs_of_another_depth(%b: tensor<5x6xf32>) -> tensor<1x2x16x2xbf16> 
   // expected-error @below {{expected the result to have the shape [1, 3, 16, 2], but got [1, 2, 16, 2]}}
   %p = kernel.pack %b : (tensor<5x6xf32>) -> tensor<1x2x16x2xbf16>
   return %p : tensor<1x2x16x2xbf16>
+}
+
+// -----
+func.func @eights_of_another_depth(%b: tensor<17x6xf32>) -> tensor<1x2x16x8xbf16> {
+  // expected-error @below {{expected the result to have the shape [1, 3, 16, 8], but got [1, 2, 16, 8]}}
+  %p = kernel.pack %b : (tensor<17x6xf32>) -> tensor<1x2x16x8xbf16>
+  return %p : tensor<1x2x16x8xbf16>
+}
+
+// -----
+func.func @groups_of_four(%b: tensor<8x6xf32>) -> tensor<1x2x16x4xbf16> {
+  // expected-error @below {{expected the result to have the shape [1, 4, 16, 2], but got [1, 2, 16, 4]}}
+  %p = kernel.pack %b : (tensor<8x6xf32>) -> tensor<1x2x16x4xbf16>
+  return %p : tensor<1x2x16x4xbf16>
 }
 
 // -----

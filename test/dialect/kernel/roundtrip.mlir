@@ -207,6 +207,13 @@ func.func @pairs(%a: tensor<3x5xf32>, %w: tensor<6x5xf32>, %v: tensor<5xf32>) ->
   ^bb0(%x: f32, %i: i32):
     kernel.yield %x : f32
   }
+  // CHECK: %[[E:.*]] = kernel.pack %{{.*}} transposed : (tensor<6x5xf32>) -> tensor<1x1x64x8xbf16>
+  %e = kernel.pack %w transposed : (tensor<6x5xf32>) -> tensor<1x1x64x8xbf16>
+  // CHECK: kernel.gemm %{{.*}}, %[[E]] n 6 packed operands bf16 :
+  %d = kernel.gemm %a, %e n 6 packed operands bf16 : (tensor<3x5xf32>, tensor<1x1x64x8xbf16>) -> tensor<3x6xf32> {
+  ^bb0(%x: f32, %i: i32):
+    kernel.yield %x : f32
+  }
   // CHECK: kernel.reduce %[[C]] entries 6 operands bf16 : (tensor<3x6xbf16>) -> tensor<6xf32>
   %s = kernel.reduce %c entries 6 operands bf16 : (tensor<3x6xbf16>) -> tensor<6xf32>
   return %s : tensor<6xf32>

@@ -8,6 +8,9 @@
 // RUN: not memformer-opt %s '-memformer-to-kernels=attention=tf32' 2>&1 | FileCheck %s --check-prefix=UNKNOWN-ATTENTION
 // UNKNOWN: expected products to be of bf16, f16, tf32, but got 'f32'
 // UNKNOWN-ATTENTION: expected attention to be of bf16, f16, but got 'tf32'
+// RUN: memformer-opt %s "-memformer-to-kernels=panel-width=64 panel-group=8 products=bf16" | FileCheck %s --check-prefix=EIGHTS
+// RUN: not memformer-opt %s "-memformer-to-kernels=panel-group=3 products=bf16" 2>&1 | FileCheck %s --check-prefix=GROUP
+// GROUP: expected panel-group of 2 or 8, but got 3
 
 // Products round what they multiply, and the gradient of a bias what it adds; other sums do not.
 module attributes {memformer.precision = bf16} {
@@ -19,6 +22,7 @@ memformer.param @b : tensor<5xf32> = <uniform, 0.5>
 func.func @linear(%x: tensor<2x3x7xf32>, %g: tensor<2x3x5xf32>) -> (tensor<2x3x5xf32>, tensor<3x7xf32>) {
   %w = memformer.load_param @w : tensor<5x7xf32>
   // CHECK: %[[P:.*]] = kernel.pack %{{.*}} transposed : (tensor<5x7xf32>) -> tensor<1x4x16x2xbf16>
+  // EIGHTS: kernel.pack %{{.*}} transposed : (tensor<5x7xf32>) -> tensor<1x1x64x8xbf16>
   // CHECK: kernel.gemm %[[X]], %[[P]] n 5 packed operands bf16 : (tensor<2x3x7xf32>, tensor<1x4x16x2xbf16>) -> tensor<2x3x5xf32>
   %y = memformer.linear %x, %w : (tensor<2x3x7xf32>, tensor<5x7xf32>) -> tensor<2x3x5xf32>
   // CHECK: kernel.gemm %[[G]], %[[X]] n 7 transpose_a operands bf16 accumulate @w
