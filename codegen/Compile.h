@@ -20,8 +20,8 @@ struct CompileOptions {
   std::string configuration;
   /// 0: as many as there are cores.
   unsigned threads = 0;
-  /// Without it nothing is compiled: the artifact is a plan, whose kernels have no code and grids
-  /// of 0, and which has no section `host`.
+  /// Without it nothing is compiled for the host: there the artifact is a plan, whose kernels have
+  /// no code and grids of 0, and it has no section `host`.
   bool code = true;
 };
 

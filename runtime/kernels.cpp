@@ -25,7 +25,8 @@ Result<std::unique_ptr<KernelLibrary>> KernelLibrary::load(const Artifact &artif
     return library;
   auto section = artifact.section("host");
   if (!section)
-    return error("the artifact has no section 'host'");
+    return error("the artifact has no code for the CPU: it was compiled for GPUs alone, or as a "
+                 "plan");
   constexpr char elf[] = {0x7f, 'E', 'L', 'F'};
   if (section->size() < 64 || std::memcmp(section->data(), elf, sizeof(elf)) != 0)
     return error("the artifact's section 'host' is not an ELF shared object");

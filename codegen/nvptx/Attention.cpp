@@ -112,9 +112,16 @@ int64_t AttentionEmitter::emit() {
       emitBlock(rest, head);
       e.barrier();
     });
+    e.accesses().settled = {0, 1};
+    e.accesses().leavesShared = e.accesses().repeats = true;
     normalizeRows(rest);
     return shape.batch * blocks;
   }
+  // Behind the last barrier only factors are read there, which the next block does not write first.
+  e.accesses().leavesShared = single() && shape.keys > plan.keys && plan.staysWithThread();
+  e.accesses().repeats = e.accesses().leavesShared || !plan.staysWithThread();
+  if (!plan.staysWithThread())
+    e.accesses().settled = {1};
   emitBlock(e.divIndex(rest, shape.heads), e.remIndex(rest, shape.heads));
   return shape.batch * shape.heads * blocks;
 }

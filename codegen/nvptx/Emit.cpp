@@ -238,12 +238,19 @@ Buffer Emit::sharedAt(int64_t offset, int64_t entries, Type element) {
 
 Buffer Emit::shared(int64_t entries, Type element) { return sharedAt(allocated, entries, element); }
 
+void Emit::setOwner(ThreadOf threadOf, ArrayRef<unsigned> operands) {
+  known.results = threadOf;
+  for (unsigned operand : operands)
+    known.operands.emplace_back(operand, threadOf);
+}
+
 void Emit::barrier() {
+  meetsSurely |= b.getInsertionBlock() == start;
   if (place.threads == 0)
     call("llvm.nvvm.barrier.cta.sync.aligned.all", {}, {integer(0)});
-  else // Not the one that all threads meet at.
+  else
     call("llvm.nvvm.barrier.cta.sync.aligned.count", {},
-         {integer(1), integer(int32_t(place.threads))});
+         {integer(int32_t(place.barrier)), integer(int32_t(place.threads))});
 }
 
 } // namespace memformer::nvptx

@@ -10,6 +10,8 @@
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/SmallVector.h"
 
+#include <functional>
+
 namespace memformer::nvptx {
 
 /// Dense entries in global or shared memory. Entries of bf16 and f16 are read and
@@ -41,18 +43,23 @@ public:
     /// The kernel's block, and the part of the batch that it is computed for; null: the block's own
     /// number, and the whole.
     mlir::Value block, part;
-    /// Threads that its barriers wait for; 0: all of the block.
-    int64_t threads = 0;
+    /// Threads that its barriers wait for; 0: all of the block. Others than those of another kernel
+    /// that has other threads.
+    int64_t threads = 0, barrier = 0;
     /// One block runs the kernel's blocks one after the other.
     bool isLoop = false;
     /// The thread's number; null: as the hardware has it.
     mlir::Value thread = {};
+    /// Where its shared memory begins, in bytes; a multiple of 16.
+    int64_t sharedBegin = 0;
   };
   void setPlace(const Place &to) {
     place = to;
+    start = b.getInsertionBlock();
+    allocated = reserved = place.sharedBegin;
     // In chains mbarriers have a place of their own, which no kernel uses for anything else.
     if (place.isLoop && target.hasWarpgroupProducts())
-      allocated = reserved = mbarrierBytes;
+      allocated = reserved = std::max(reserved, mbarrierBytes);
   }
   bool isLoop() const { return place.isLoop; }
   /// The number in the whole batch of what has a number in a part of so many.
@@ -70,6 +77,24 @@ public:
   /// registers are taken.
   void keepLoops() { loopsAreKept = true; }
   bool keepsLoops() const { return loopsAreKept; }
+  /// Which thread of a block has an entry of a tensor, by its row-major number; -1: none.
+  using ThreadOf = std::function<int64_t(int64_t entry)>;
+  /// What is known of a kernel's accesses, by the numbers of results and operands: where threads
+  /// read what they have written themselves, or have met in between, a chain needs no barrier.
+  struct Accesses {
+    ThreadOf results; // which writes an entry; null: nothing is known
+    /// Which alone reads an entry, of some operands.
+    llvm::SmallVector<std::pair<unsigned, ThreadOf>> operands;
+    /// Results that are written before the threads meet for the last time, and operands that are
+    /// read after they have met.
+    llvm::SmallVector<unsigned> settled, late;
+    /// Whether shared memory is used only before the threads meet for the last time, and whether
+    /// one thread block may compute several blocks without meeting in between.
+    bool leavesShared = false, repeats = false;
+  };
+  Accesses &accesses() { return known; }
+  /// One thread has an entry, of the results and of operands that are read at a result's entry.
+  void setOwner(ThreadOf threadOf, llvm::ArrayRef<unsigned> operands);
   /// Blocks in a row that share the rows of a product's A, for the model of what a kernel moves.
   void setBlocksAcross(int64_t count) { across = count; }
   int64_t blocksAcross() const { return across; }
@@ -139,6 +164,8 @@ public:
   int64_t sharedEnd() const { return allocated; }
   /// All threads of the block get here before one goes on, and see what the others wrote.
   void barrier();
+  /// Whether one is behind no condition.
+  bool surelyMeets() const { return meetsSurely; }
   /// Code: what is loaded behind this is not taken from loads before it, which costs registers. No
   /// instruction.
   void forgetLoads();
@@ -247,11 +274,13 @@ private:
   Place place;
   int64_t threadCount = 128;
   int64_t across = 1;
+  Accesses known;
   bool loopsAreKept = false;
   llvm::SmallVector<std::string> taken;
   static constexpr int64_t mbarrierBytes = 32;
   int64_t allocated = 0, reserved = 0;
-  bool meets = false;
+  bool meets = false, meetsSurely = false;
+  mlir::Block *start = nullptr;
   /// Where the warps' parts of a reduction lie in shared memory; −1: nowhere yet.
   int64_t exchangeOffset = -1;
   int64_t exchangeSlot = 0;
@@ -269,6 +298,8 @@ public:
   mlir::Value member() { return whole ? e.thread() : e.lane(); }
   /// Runs once for this thread's row.
   void forRow(llvm::function_ref<void(mlir::Value row)> body);
+  /// Says that the threads of a row have its columns in turn, of the results and of those operands.
+  void ownColumns(int64_t width, llvm::ArrayRef<unsigned> operands);
   mlir::Value reduce(mlir::Value x, Emit::Combine combine) {
     return whole ? e.reduceBlock(x, combine) : e.reduceLanes(x, combine);
   }

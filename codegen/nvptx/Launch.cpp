@@ -8,6 +8,9 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/OperationSupport.h"
 
+#include <map>
+#include <optional>
+
 using namespace mlir;
 
 namespace memformer::nvptx {
@@ -24,17 +27,27 @@ struct Member {
   int64_t grid = 0, threads = 0, sharedBytes = 0;
   /// Whether its threads meet before they read or write what others do.
   bool meetsFirst = false;
+  /// Whether they meet at all, whatever the data.
+  bool meetsSurely = false;
+  Emit::Accesses known;
+  /// The barrier of its threads, where they are not all of the block's.
+  int64_t barrier = 0;
 };
 
 /// What members of a chain have done that later ones must see done: results that they wrote, and
 /// shared memory that they used.
 class Unordered {
 public:
-  void add(Operation *op, const Member &member) {
-    bool meets = member.sharedBytes > 0;
-    accesses.push_back({op, member.threads, 0, meets});
-    if (meets)
-      accesses.push_back({nullptr, member.threads, 0, meets});
+  /// A member whose shared memory begins at `begin`.
+  void add(Operation *op, const Member &member, int64_t begin) {
+    for (auto [i, result] : llvm::enumerate(op->getResults())) {
+      bool isSettled = llvm::is_contained(member.known.settled, i);
+      accesses.push_back({result, member.known.results, 0, 0, threadsOf(member, i),
+                          /*seenBy=*/isSettled ? member.threads : 0});
+    }
+    if (member.sharedBytes > 0)
+      accesses.push_back({nullptr, nullptr, begin, begin + member.sharedBytes, member.threads,
+                          /*seenBy=*/member.known.leavesShared ? member.threads : 0});
   }
   /// The first `threads` threads have met.
   void meet(int64_t threads) {
@@ -42,26 +55,76 @@ public:
       if (access.threads <= threads)
         access.seenBy = std::max(access.seenBy, threads);
   }
-  /// `all`: threads of the block. Nobody needs to meet before a member whose own threads do first,
-  /// unless at a barrier of other threads some may still wait at.
-  bool concerns(Operation *op, const Member &member, int64_t all) const {
+  /// Whether a member reads what other threads have written.
+  bool concernResults(Operation *op, const Member &member) const {
     return llvm::any_of(accesses, [&](const Access &access) {
-      auto isWritten = [&](Value operand) { return operand.getDefiningOp() == access.op; };
-      bool meets = access.op ? llvm::any_of(op->getOperands(), isWritten) : member.sharedBytes > 0;
-      bool meetSo = member.threads == all || access.threads == member.threads ||
-                    (access.threads < member.threads && !access.hasBarriers);
-      return meets && access.seenBy < member.threads && !(member.meetsFirst && meetSo);
+      return access.result && concerns(access, member) &&
+             llvm::any_of(op->getOpOperands(), [&](OpOperand &operand) {
+               return operand.get() == access.result &&
+                      !readsLate(member, operand.getOperandNumber(), access) &&
+                      !readsOwn(member, operand.getOperandNumber(), access);
+             });
     });
   }
+  /// A place for a member's shared memory that no other may still use, at one end of `room` bytes
+  /// or at the other; none: null.
+  std::optional<int64_t> sharedBeginOf(const Member &member, int64_t room) const {
+    for (int64_t begin : {int64_t(0), (room - member.sharedBytes) / alignment * alignment})
+      if (llvm::none_of(accesses, [&](const Access &access) {
+            return !access.result && concerns(access, member) &&
+                   access.begin < begin + member.sharedBytes && begin < access.end;
+          }))
+        return begin;
+    return std::nullopt;
+  }
+  static constexpr int64_t alignment = 128;
 
 private:
   struct Access {
-    Operation *op;    // null: of shared memory
-    int64_t threads;  // which made it, the first ones
-    int64_t seenBy;   // to which it is done, the first ones
-    bool hasBarriers; // of those threads
+    Value result; // null: of shared memory
+    Emit::ThreadOf threadOf;
+    int64_t begin, end; // of shared memory
+    int64_t threads;    // which made it, the first ones
+    int64_t seenBy;     // to which it is done, the first ones
   };
-  SmallVector<Access> accesses;
+
+  /// Nobody needs to meet before a member whose own threads do first.
+  static bool concerns(const Access &access, const Member &member) {
+    return access.seenBy < member.threads &&
+           !(member.meetsFirst && access.threads <= member.threads);
+  }
+
+  /// How many of the threads, the first ones, write a result.
+  static int64_t threadsOf(const Member &member, size_t result) {
+    if (!member.known.results)
+      return member.threads;
+    int64_t last = 0;
+    auto part = cast<ShapedType>(member.op->getResult(unsigned(result)).getType());
+    for (int64_t entry = 0; entry < part.getNumElements() && last + 1 < member.threads; ++entry)
+      last = std::max(last, member.known.results(entry));
+    return last + 1;
+  }
+
+  /// Whether all that have written have met with those that read.
+  static bool readsLate(const Member &member, unsigned operand, const Access &access) {
+    return access.threads <= member.threads && llvm::is_contained(member.known.late, operand);
+  }
+
+  /// Whether each thread reads what it has written itself.
+  static bool readsOwn(const Member &member, unsigned operand, const Access &access) {
+    const auto *reader = llvm::find_if(member.known.operands,
+                                       [&](const auto &entry) { return entry.first == operand; });
+    if (!access.threadOf || reader == member.known.operands.end())
+      return false;
+    Type part = member.op->getOperand(operand).getType();
+    return llvm::all_of(llvm::seq<int64_t>(0, cast<ShapedType>(part).getNumElements()),
+                        [&](int64_t entry) {
+                          int64_t thread = reader->second(entry);
+                          return thread < 0 || thread == access.threadOf(entry);
+                        });
+  }
+
+  std::vector<Access> accesses;
 };
 
 class LaunchEmitter {
@@ -84,6 +147,9 @@ private:
   LogicalResult emitChain();
   LogicalResult emitSideBySide();
   LogicalResult emitMember(const Member &member, ValueRange arguments, Emit::Place place);
+  int64_t sharedRoom() const;
+  void numberBarriers();
+  void setThreads(const Member &member, Emit::Place &place) const;
   void emitWithThreads(const Member &member, llvm::function_ref<void()> body);
   Value ownThread();
 
@@ -96,7 +162,7 @@ private:
   KernelModule &result;
   /// Holds the ops of one part.
   Block parts;
-  SmallVector<Member> members;
+  std::vector<Member> members;
 };
 
 } // namespace
@@ -132,7 +198,7 @@ LogicalResult LaunchEmitter::measure(Member &member, int64_t flops) {
   OwningOpRef<ModuleOp> scratch = ModuleOp::create(loc);
   OpBuilder builder = OpBuilder::atBlockBegin(scratch->getBody());
   Emit e(builder, loc, target);
-  e.setPlace({{}, {}, 0, kernel.getParts().has_value()});
+  e.setPlace({{}, {}, 0, 0, kernel.getParts().has_value()});
   SmallVector<Value> arguments;
   auto type = LLVM::LLVMPointerType::get(b.getContext(), 1);
   for (size_t i = 0; i < member.arguments.size(); ++i)
@@ -143,6 +209,8 @@ LogicalResult LaunchEmitter::measure(Member &member, int64_t flops) {
   member.grid = *grid;
   member.threads = e.threads();
   member.meetsFirst = e.meetsFirst();
+  member.meetsSurely = e.surelyMeets();
+  member.known = e.accesses();
   member.sharedBytes = e.sharedBytes();
   result.threads = std::max(result.threads, member.threads);
   result.sharedBytes = std::max(result.sharedBytes, member.sharedBytes);
@@ -162,11 +230,27 @@ LogicalResult LaunchEmitter::measure(Member &member, int64_t flops) {
 
 LogicalResult LaunchEmitter::emitMember(const Member &member, ValueRange arguments,
                                         Emit::Place place) {
-  if (member.threads < result.threads)
-    place.threads = member.threads;
+  setThreads(member, place);
   Emit e(b, loc, target);
   e.setPlace(place);
   return success(succeeded(emitKernel(e, member.op, buffersOf(member.op, arguments))));
+}
+
+// Members with other threads meet at other barriers: one where some still wait must not be met at
+// by another number of threads. Barrier 0 is that of all.
+void LaunchEmitter::numberBarriers() {
+  std::map<int64_t, int64_t> numbers;
+  for (Member &member : members)
+    if (member.threads < result.threads)
+      member.barrier =
+          numbers.try_emplace(member.threads, int64_t(numbers.size()) + 1).first->second;
+}
+
+void LaunchEmitter::setThreads(const Member &member, Emit::Place &place) const {
+  if (member.threads == result.threads)
+    return;
+  place.threads = member.threads;
+  place.barrier = member.barrier;
 }
 
 // The first threads, as many as the member has.
@@ -189,20 +273,38 @@ Value LaunchEmitter::ownThread() {
       .getResult(0);
 }
 
+// Shared memory that two members, one after the other, have places in; of which a multiprocessor of
+// any GPU has room for two blocks.
+int64_t LaunchEmitter::sharedRoom() const {
+  int64_t both = 0, last = 0;
+  for (const Member &member : members)
+    if (member.sharedBytes > 0) {
+      both = std::max(
+          both, last + int64_t(llvm::alignTo(uint64_t(member.sharedBytes), Unordered::alignment)));
+      last = member.sharedBytes;
+    }
+  int64_t most = std::min(target.sharedBytes, target.sharedBytesOfMultiprocessor / 2);
+  return std::max(result.sharedBytes, std::min(both, most));
+}
+
 // A barrier stands where a member reads what another has written since threads last met, or needs
-// its shared memory.
+// its shared memory and there is no room beside it.
 LogicalResult LaunchEmitter::emitChain() {
   result.grid = int64_t(*kernel.getParts());
   Emit e(b, loc, target);
   Value part = e.block();
   Value wide = arith::ExtUIOp::create(b, loc, b.getI64Type(), part);
   Unordered unordered;
+  const int64_t room = sharedRoom();
   bool supported = true;
   for (auto [op, member] : llvm::zip_equal(kernel.getKernels(), members)) {
-    if (unordered.concerns(&op, member, result.threads)) {
+    std::optional<int64_t> begin = unordered.sharedBeginOf(member, room);
+    if (unordered.concernResults(&op, member) || !begin) {
       e.barrier();
       unordered.meet(result.threads);
+      begin = 0;
     }
+    result.sharedBytes = std::max(result.sharedBytes, *begin + member.sharedBytes);
     SmallVector<Value> arguments;
     for (auto [number, stride] : llvm::zip_equal(member.arguments, member.strides)) {
       Value pointer = pointers[number];
@@ -214,25 +316,31 @@ LogicalResult LaunchEmitter::emitChain() {
       }
       arguments.push_back(pointer);
     }
+    // Before the next block uses the same shared memory.
+    bool meetsBehind =
+        member.grid > 1 && member.sharedBytes > 0 && !member.meetsFirst && !member.known.repeats;
     emitWithThreads(member, [&] {
       auto body = [&](Value block) {
-        supported &= succeeded(emitMember(member, arguments, {block, part, 0, true, ownThread()}));
+        supported &= succeeded(
+            emitMember(member, arguments, {block, part, 0, 0, true, ownThread(), *begin}));
       };
       if (member.grid == 1)
         return body(e.index(0));
       e.loop(e.index(0), e.index(member.grid), 1, [&](Value block) {
         body(block);
-        if (member.sharedBytes == 0 || member.meetsFirst)
+        if (!meetsBehind)
           return;
         Emit inner(b, loc, target);
-        inner.setPlace({{}, {}, member.threads < result.threads ? member.threads : 0, true});
+        Emit::Place place{{}, {}, 0, 0, true};
+        setThreads(member, place);
+        inner.setPlace(place);
         inner.barrier();
       });
     });
-    if (member.meetsFirst)
+    if (member.meetsFirst || member.meetsSurely)
       unordered.meet(member.threads);
-    unordered.add(&op, member);
-    if (member.grid > 1 && member.sharedBytes > 0 && !member.meetsFirst) // its loop has ended so
+    unordered.add(&op, member, *begin);
+    if (meetsBehind)
       unordered.meet(member.threads);
   }
   return success(supported);
@@ -284,7 +392,7 @@ LogicalResult LaunchEmitter::emitSideBySide() {
       }
       emitWithThreads(first, [&] {
         supported &=
-            succeeded(emitMember(first, arguments, {e.remIndex(own, first.grid), {}, 0, false}));
+            succeeded(emitMember(first, arguments, {e.remIndex(own, first.grid), {}, 0, 0, false}));
       });
     });
   }
@@ -300,6 +408,7 @@ LogicalResult LaunchEmitter::emit() {
     if (failed(measure(member, kernel::productFlops(&op))))
       return failure();
   }
+  numberBarriers();
   return kernel.getParts() ? emitChain() : emitSideBySide();
 }
 

@@ -259,7 +259,9 @@ FailureOr<int64_t> emitLstmGradient(Emit &e, kernel::LstmGradientOp op,
       for (int64_t i = 0; i < block.rows; ++i)
         e.store(sums[i], states, block.place(i, column));
     });
-    e.barrier();
+    // Before the next position's slopes.
+    if (block.length > 1)
+      e.barrier();
   });
   block.forEachColumn([&](Value column) {
     for (int64_t i = 0; i < block.rows; ++i) {

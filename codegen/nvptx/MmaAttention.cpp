@@ -121,6 +121,8 @@ int64_t MmaAttention::emit() {
   rows[0] = e.addIndex(firstQuery, e.addIndex(warpRow, place.row));
   rows[1] = e.addIndex(rows[0], 8);
   Value rest = e.divIndex(e.block(), blocks);
+  if (isSelf())
+    e.accesses().late = {3, 4};
   // Rows are normalised by the block that has all of their heads.
   if (op.getNormalize()) {
     e.loop(e.index(0), e.index(shape.heads), 1, [&](Value head) {
@@ -128,9 +130,12 @@ int64_t MmaAttention::emit() {
       // Tiles are free again, and the results are there.
       e.barrier();
     });
+    e.accesses().settled = {0, 1};
+    e.accesses().leavesShared = e.accesses().repeats = true;
     normalizeRows(rest);
     return shape.batch * blocks;
   }
+  e.accesses().leavesShared = e.accesses().repeats = tilesOfKeys > 1;
   emitHead(e.divIndex(rest, shape.heads), e.remIndex(rest, shape.heads));
   return shape.batch * shape.heads * blocks;
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <gtest/gtest.h>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,13 @@ inline std::vector<std::string> allCases() {
       names.push_back(entry.path().filename().native());
   std::ranges::sort(names);
   return names;
+}
+
+/// The name of a test of a case: GoogleTest takes no hyphens.
+inline std::string caseName(const testing::TestParamInfo<std::string> &info) {
+  std::string name = info.param;
+  std::erase(name, '-');
+  return name;
 }
 
 } // namespace memformer::test

@@ -1,6 +1,5 @@
-// Products of f16 on emulated NVIDIA devices: the oldest, whose tensor cores have these alone, and
-// one of today; and training with a scaled loss.
-#include "test/product/cases.h"
+// Training in f16, with a scaled loss, on emulated NVIDIA devices: the oldest, whose tensor cores
+// have f16 alone, and one of today.
 #include "test/product/cuda_fixture.h"
 #include "test/product/tensors.h"
 #include "test/training/scaled_checkpoint.h"
@@ -14,86 +13,6 @@ using namespace memformer;
 using namespace memformer::test;
 
 namespace {
-
-/// A case, and an architecture of the emulator.
-using CaseOn = std::tuple<std::string, int>;
-
-class CudaTraceOfF16 : public Cuda, public testing::WithParamInterface<CaseOn> {
-protected:
-  Tensors trace(const std::string &schedule) {
-    const auto &[name, architecture] = GetParam();
-    const auto file = [&](const char *part) {
-      return std::filesystem::path(MEMFORMER_CASES) / name / part;
-    };
-    const std::string out = (folder.path() / "out.safetensors").native();
-    std::filesystem::remove(out);
-    Outcome outcome =
-        run({"memformer-run", "trace", file("model.toml"), "--weights", file("weights.safetensors"),
-             "--tokens", file("tokens.safetensors"), "--out", out, "--device", "cuda:0",
-             "--schedule", schedule, "--set", "model.precision=f16"},
-            fmt::format("architecture={}", architecture));
-    EXPECT_EQ(outcome.status, 0) << outcome.output;
-    auto tensors = readTensors(out);
-    EXPECT_TRUE(tensors.has_value()) << tensors.error().message;
-    return tensors ? *tensors : Tensors();
-  }
-};
-
-// Not odd-shapes: its relu has inputs within such an error of zero, whose gradients are all or
-// nothing. Nor what keeps the most used rows: which these are is all or nothing too. Nor
-// placements-post-norm: the gradients of its cross attention's queries and keys are small
-// differences of larger numbers, off by 5e-2 (2e-2 without its relu).
-std::vector<std::string> casesWithin() {
-  std::vector<std::string> cases = allCases();
-  std::erase_if(cases, [](const std::string &name) {
-    return name == "odd-shapes" || name == "placements-post-norm" ||
-           name.find("most-used") != std::string::npos;
-  });
-  return cases;
-}
-
-std::string testName(const testing::TestParamInfo<CaseOn> &info) {
-  std::string name = fmt::format("{}_{}", std::get<0>(info.param), std::get<1>(info.param));
-  std::erase(name, '-');
-  return name;
-}
-
-TEST_P(CudaTraceOfF16, IsCloseAndHasTheSameBitsUnderSchedules) {
-  const std::filesystem::path folder =
-      std::filesystem::path(MEMFORMER_CASES) / std::get<0>(GetParam());
-  auto expected = readTensors(folder / "expected.safetensors");
-  ASSERT_TRUE(expected) << expected.error().message;
-  Tensors first = trace("mrbp");
-  // Of those of today it is the code of bf16, which has been seen under all.
-  if (std::get<1>(GetParam()) == 75) {
-    for (const char *schedule : {"checkpoint", "bptt"})
-      EXPECT_EQ(compareBits(first, trace(schedule)), "") << schedule;
-  }
-  // The gradient of a bias of keys is zero, and what is computed of it rounding alone.
-  for (Tensors *tensors : {&first, &*expected})
-    std::erase_if(*tensors, [](const auto &entry) { return entry.first.ends_with("key.bias"); });
-  auto difference = compareToExpected(first, *expected);
-  ASSERT_TRUE(difference) << difference.error().message;
-  fmt::print("worst difference {:.1e} of the largest entry, in {}\n", difference->relative,
-             difference->tensor);
-  EXPECT_GT(difference->relative, 1e-5) << "products of f32 are more exact than this";
-  EXPECT_LE(difference->relative, precisionBound(0x1p-11)) << difference->tensor;
-}
-
-INSTANTIATE_TEST_SUITE_P(Cases, CudaTraceOfF16,
-                         testing::Combine(testing::ValuesIn(casesWithin()), testing::Values(75)),
-                         testName);
-// With twice the depth in an instruction, the code of bf16.
-INSTANTIATE_TEST_SUITE_P(Later, CudaTraceOfF16,
-                         testing::Combine(testing::Values("base", "projected-post-norm",
-                                                          "transformer-xl-replay"),
-                                          testing::Values(80)),
-                         testName);
-// By warpgroups, whose other half, copies and blocks, is the code of bf16.
-INSTANTIATE_TEST_SUITE_P(Warpgroups, CudaTraceOfF16,
-                         testing::Combine(testing::Values("base", "projected-post-norm", "tiny"),
-                                          testing::Values(90)),
-                         testName);
 
 class CudaF16 : public Cuda {
 protected:

@@ -1,5 +1,5 @@
-// The tools on an NVIDIA device, which is emulated: what is computed there, and what is said where
-// it cannot be.
+// The tools on an NVIDIA device, which is emulated: training, generation, and what is said where
+// there is something wrong.
 #include "test/product/cases.h"
 #include "test/product/cuda_fixture.h"
 #include "test/product/tensors.h"
@@ -15,203 +15,6 @@ using namespace memformer;
 using namespace memformer::test;
 
 namespace {
-
-class CudaTrace : public Cuda, public testing::WithParamInterface<std::string> {
-protected:
-  std::filesystem::path caseFile(const char *name) const {
-    return std::filesystem::path(MEMFORMER_CASES) / GetParam() / name;
-  }
-
-  /// The case's model compiled for the emulated device, with chains for so many multiprocessors.
-  std::string compile(const char *schedule, int multiprocessors, int64_t batch,
-                      const char *target = "sm_80", const char *precision = "f32") {
-    const std::string artifact =
-        (folder.path() / (std::string(schedule) + std::to_string(multiprocessors) + ".mfa"))
-            .native();
-    Outcome outcome =
-        run({"memformer-compile", caseFile("model.toml"), std::string("--target=") + target,
-             "--set", std::string("model.precision=") + precision,
-             std::string("--schedule=") + schedule, "--batch", std::to_string(batch),
-             "--multiprocessors", std::to_string(multiprocessors), "-o", artifact});
-    EXPECT_EQ(outcome.status, 0) << outcome.output;
-    return artifact;
-  }
-
-  /// Of the case's model, or of an artifact that was made of it.
-  Tensors trace(const std::vector<std::string> &more, const std::string &emulator = "",
-                const std::vector<std::string> &variables = {}, const std::string &artifact = "") {
-    const std::string out = (folder.path() / "out.safetensors").native();
-    std::vector<std::string> words = {"memformer-run",
-                                      "trace",
-                                      artifact.empty() ? caseFile("model.toml").native() : artifact,
-                                      "--weights",
-                                      caseFile("weights.safetensors"),
-                                      "--tokens",
-                                      caseFile("tokens.safetensors"),
-                                      "--out",
-                                      out};
-    words.insert(words.end(), more.begin(), more.end());
-    std::filesystem::remove(out);
-    Outcome outcome = run(words, emulator, variables);
-    EXPECT_EQ(outcome.status, 0) << outcome.output;
-    auto tensors = readTensors(out);
-    EXPECT_TRUE(tensors.has_value()) << tensors.error().message;
-    return tensors ? *tensors : Tensors();
-  }
-};
-
-// GoogleTest takes no hyphens.
-std::string testName(const testing::TestParamInfo<std::string> &info) {
-  std::string name = info.param;
-  std::erase(name, '-');
-  return name;
-}
-
-TEST_P(CudaTrace, IsWhatIsExpectedUnderEverySchedule) {
-  auto begin = std::chrono::steady_clock::now();
-  auto expected = readTensors(caseFile("expected.safetensors"));
-  ASSERT_TRUE(expected) << expected.error().message;
-  Tensors first;
-  for (const char *schedule : {"mrbp", "checkpoint", "bptt"}) {
-    SCOPED_TRACE(schedule);
-    Tensors found = trace({"--device", "cuda:0", "--schedule", schedule});
-    auto difference = compareToExpected(found, *expected);
-    ASSERT_TRUE(difference) << difference.error().message;
-    EXPECT_LE(difference->relative, tolerance) << difference->tensor;
-    if (first.empty()) {
-      first = found;
-      fmt::print("worst difference {:.1e} of the largest entry, in {}\n", difference->relative,
-                 difference->tensor);
-    }
-    EXPECT_EQ(compareBits(first, found), "");
-  }
-  // Whatever the order of threads and of what is asked for, whatever lies in fresh memory.
-  EXPECT_EQ(compareBits(first, trace({"--device", "cuda"}, "order=random,seed=5,poison=off")), "");
-  EXPECT_EQ(compareBits(first, trace({"--device", "cuda"}, "order=reverse,copies=eager",
-                                     {"MEMFORMER_CUDA_GRAPHS=0"})),
-            "");
-  EXPECT_EQ(compareBits(first, trace({"--device", "cuda", "--replay", "host"}, "streams=lazy")),
-            "");
-  fmt::print("{:.1f} s with three compilations\n",
-             std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
-}
-
-INSTANTIATE_TEST_SUITE_P(Cases, CudaTrace, testing::ValuesIn(allCases()), testName);
-
-class CudaTraceOfChains : public CudaTrace {};
-
-// A batch of so few rows has no chains on a device that has more multiprocessors than rows.
-TEST_P(CudaTraceOfChains, IsTheSame) {
-  auto tokens = readTensors(caseFile("tokens.safetensors"));
-  ASSERT_TRUE(tokens) << tokens.error().message;
-  const int64_t batch = tokens->at("targets").shape[1];
-  const Tensors expected = trace({"--device", "cuda:0"});
-  for (const char *schedule : {"mrbp", "checkpoint", "bptt"})
-    for (int multiprocessors : {1, 2}) {
-      SCOPED_TRACE(fmt::format("{}, {} multiprocessors", schedule, multiprocessors));
-      const std::string artifact = compile(schedule, multiprocessors, batch);
-      EXPECT_EQ(
-          compareBits(expected, trace({"--device", "cuda:0"}, "order=random,seed=3", {}, artifact)),
-          "");
-    }
-}
-
-// Chains of warpgroups' products, and of those on other GPUs: there the emulator adds in the same
-// order.
-TEST_P(CudaTraceOfChains, IsTheSameByWarpgroups) {
-  auto tokens = readTensors(caseFile("tokens.safetensors"));
-  ASSERT_TRUE(tokens) << tokens.error().message;
-  const int64_t batch = tokens->at("targets").shape[1];
-  const std::vector<std::string> words = {"--device", "cuda:0", "--set", "model.precision=bf16"};
-  const Tensors expected = trace(words, "architecture=90");
-  EXPECT_EQ(compareBits(expected, trace(words)), "");
-  const std::string artifact = compile("mrbp", 1, batch, "sm_90a", "bf16");
-  EXPECT_EQ(compareBits(expected, trace({"--device", "cuda:0"},
-                                        "architecture=90,order=random,seed=3", {}, artifact)),
-            "");
-}
-
-INSTANTIATE_TEST_SUITE_P(Cases, CudaTraceOfChains,
-                         testing::Values("base", "tiny", "lstm", "transformer-xl-tiny",
-                                         "compressive-transformer-max",
-                                         "compressive-transformer-most-used-short"),
-                         testName);
-
-class CudaTraceWithTF32 : public CudaTrace {};
-
-TEST_P(CudaTraceWithTF32, IsCloseAndHasTheSameBitsUnderEverySchedule) {
-  auto expected = readTensors(caseFile("expected.safetensors"));
-  ASSERT_TRUE(expected) << expected.error().message;
-  Tensors first;
-  for (const char *schedule : {"mrbp", "checkpoint", "bptt"}) {
-    SCOPED_TRACE(schedule);
-    Tensors found =
-        trace({"--device", "cuda:0", "--schedule", schedule, "--set", "model.precision=tf32"});
-    if (first.empty())
-      first = found;
-    EXPECT_EQ(compareBits(first, found), "");
-  }
-  // A softmax does not see what is added to all keys: the gradient of their bias is zero, and what
-  // is computed of it is rounding alone.
-  for (Tensors *tensors : {&first, &*expected})
-    std::erase_if(*tensors, [](const auto &entry) { return entry.first.ends_with("key.bias"); });
-  auto difference = compareToExpected(first, *expected);
-  ASSERT_TRUE(difference) << difference.error().message;
-  fmt::print("worst difference {:.1e} of the largest entry, in {}\n", difference->relative,
-             difference->tensor);
-  EXPECT_GT(difference->relative, 1e-5) << "products of f32 are more exact than this";
-  EXPECT_LE(difference->relative, precisionBound(0x1p-11)) << difference->tensor;
-}
-
-INSTANTIATE_TEST_SUITE_P(Cases, CudaTraceWithTF32,
-                         testing::Values("base", "projected-post-norm", "head-one", "tiny",
-                                         "transformer-xl-replay", "compressive-transformer"),
-                         testName);
-
-class CudaTraceOfBF16 : public CudaTrace {
-protected:
-  /// Against float64, and against the host, which rounds the same factors but adds in other orders.
-  void check(const std::string &emulator) {
-    auto expected = readTensors(caseFile("expected.safetensors"));
-    ASSERT_TRUE(expected) << expected.error().message;
-    const std::vector<std::string> precision = {"--set", "model.precision=bf16"};
-    auto with = [&](std::vector<std::string> words) {
-      words.insert(words.end(), precision.begin(), precision.end());
-      return words;
-    };
-    Tensors first = trace(with({"--device", "cuda:0"}), emulator), host = trace(precision);
-    for (const char *schedule : {"checkpoint", "bptt"})
-      EXPECT_EQ(
-          compareBits(first, trace(with({"--device", "cuda:0", "--schedule", schedule}), emulator)),
-          "");
-    // The gradient of a bias of keys is zero, and what is computed of it rounding alone.
-    for (Tensors *tensors : {&first, &host, &*expected})
-      std::erase_if(*tensors, [](const auto &entry) { return entry.first.ends_with("key.bias"); });
-    auto exact = compareToExpected(first, *expected), near = compareToExpected(first, host);
-    ASSERT_TRUE(exact) << exact.error().message;
-    ASSERT_TRUE(near) << near.error().message;
-    fmt::print("off by {:.1e} in {}, from the host by {:.1e} in {}, of {:.1e} that is allowed\n",
-               exact->relative, exact->tensor, near->relative, near->tensor,
-               precisionBound(0x1p-8));
-    EXPECT_GT(exact->relative, tolerance) << "products of f32 are more exact than this";
-    EXPECT_LE(exact->relative, precisionBound(0x1p-8)) << exact->tensor;
-    EXPECT_LE(near->relative, precisionBound(0x1p-8)) << near->tensor;
-  }
-};
-
-// (Not odd-shapes: its relu has inputs within such an error of zero, whose gradients are all or
-// nothing.)
-TEST_P(CudaTraceOfBF16, IsWithinItsPrecision) { check(""); }
-TEST_P(CudaTraceOfBF16, IsWithinItsPrecisionByWarpgroups) { check("architecture=90"); }
-
-INSTANTIATE_TEST_SUITE_P(Cases, CudaTraceOfBF16,
-                         testing::Values("base", "projected-post-norm", "no-memory", "head-one",
-                                         "many-slots", "tiny", "transformer-post-norm", "lstm",
-                                         "lstm-tied", "transformer-xl-replay",
-                                         "transformer-xl-tiny", "compressive-transformer",
-                                         "compressive-transformer-mean",
-                                         "compressive-transformer-replay", "placements"),
-                         testName);
 
 TEST_F(Cuda, TrainsInBF16AsTheHostDoes) {
   const std::string model = recall;
@@ -297,8 +100,8 @@ TEST_F(Cuda, TrainsTheSameInChains) {
                         out =
                             (folder.path() / fmt::format("{}-{}", batch, multiprocessors)).native();
       Outcome compiled =
-          run({"memformer-compile", model, "--target=sm_80", "--batch", std::to_string(batch),
-               "--multiprocessors", multiprocessors, "-o", artifact});
+          run({"memformer-compile", model, "--target=sm_80", "--without-host", "--batch",
+               std::to_string(batch), "--multiprocessors", multiprocessors, "-o", artifact});
       ASSERT_EQ(compiled.status, 0) << compiled.output;
       Outcome trained = run({"memformer-run", "train", artifact, "--out", out, "--device", "cuda:0",
                              "--set", "train.steps=3"});
@@ -345,7 +148,7 @@ TEST_P(CudaGeneration, IsThatOfTheHost) {
 INSTANTIATE_TEST_SUITE_P(Cases, CudaGeneration,
                          testing::Values("lstm", "transformer-xl", "compressive-transformer",
                                          "compressive-transformer-most-used"),
-                         testName);
+                         caseName);
 
 TEST_F(Cuda, BenchesAndInspects) {
   const std::string model = recall;

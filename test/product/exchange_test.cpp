@@ -1,6 +1,7 @@
 // Weights of PyTorch modules become ours and theirs again; what does not fit is named.
 #include "runtime/file.h"
 #include "runtime/safetensors.h"
+#include "test/product/cases.h"
 #include "test/product/process.h"
 #include "test/product/tensors.h"
 #include "test/training/temporary_folder.h"
@@ -60,12 +61,6 @@ protected:
 
 class ExchangeOfCase : public Exchange, public testing::WithParamInterface<std::string> {};
 
-std::string testName(const testing::TestParamInfo<std::string> &info) {
-  std::string name = info.param;
-  std::erase(name, '-');
-  return name;
-}
-
 } // namespace
 
 // The files are what PyTorch wrote, in f64, and what was computed from the very same weights.
@@ -111,7 +106,7 @@ TEST_P(ExchangeOfCase, IsWhatWasComputedWithAndBackAgain) {
 INSTANTIATE_TEST_SUITE_P(Cases, ExchangeOfCase,
                          testing::Values("transformer", "lstm", "transformer-xl",
                                          "transformer-xl-replay", "compressive-transformer"),
-                         testName);
+                         caseName);
 
 TEST_F(Exchange, SaysWhatDoesNotFit) {
   const std::string lstm = caseFile("lstm", "state_dict.safetensors");

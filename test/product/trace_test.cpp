@@ -54,13 +54,6 @@ protected:
   TemporaryFolder folder;
 };
 
-// GoogleTest takes no hyphens.
-std::string testName(const testing::TestParamInfo<std::string> &info) {
-  std::string name = info.param;
-  std::erase(name, '-');
-  return name;
-}
-
 TEST_P(Trace, IsWhatIsExpectedUnderEverySchedule) {
   auto begin = std::chrono::steady_clock::now();
   auto expected = readTensors(caseFile("expected.safetensors"));
@@ -85,7 +78,7 @@ TEST_P(Trace, IsWhatIsExpectedUnderEverySchedule) {
              std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
 }
 
-INSTANTIATE_TEST_SUITE_P(Cases, Trace, testing::ValuesIn(allCases()), testName);
+INSTANTIATE_TEST_SUITE_P(Cases, Trace, testing::ValuesIn(allCases()), caseName);
 
 class TraceForAnotherCpu : public Trace {};
 
@@ -107,7 +100,7 @@ TEST_P(TraceForAnotherCpu, IsWhatIsExpected) {
 
 INSTANTIATE_TEST_SUITE_P(Cases, TraceForAnotherCpu,
                          testing::Values("base", "head-one", "many-slots", "tiny", "lstm"),
-                         testName);
+                         caseName);
 
 class TraceWithDropout : public Trace {};
 
@@ -129,7 +122,7 @@ TEST_P(TraceWithDropout, HasTheSameBitsUnderEverySchedule) {
 
 INSTANTIATE_TEST_SUITE_P(Cases, TraceWithDropout,
                          testing::Values("base", "head-one", "projected-post-norm", "placements"),
-                         testName);
+                         caseName);
 
 class TraceWithPairs : public Trace {};
 
@@ -163,6 +156,6 @@ TEST_P(TraceWithPairs, IsCloseAndHasTheSameBitsUnderEverySchedule) {
 INSTANTIATE_TEST_SUITE_P(Cases, TraceWithPairs,
                          testing::Values("base", "projected-post-norm", "no-memory", "head-one",
                                          "tiny"),
-                         testName);
+                         caseName);
 
 } // namespace

@@ -138,7 +138,8 @@ TEST_F(SessionErrors, CodeThatIsNone) {
     auto session = Session::create(*Artifact::load(*assembleArtifact(json, sections)), {});
     return session ? "" : session.error().message;
   };
-  EXPECT_EQ(create({}), "the artifact has no section 'host'");
+  EXPECT_EQ(create({}),
+            "the artifact has no code for the CPU: it was compiled for GPUs alone, or as a plan");
   std::vector<std::byte> text(100, std::byte{'x'});
   const SectionData noElf[] = {{"host", text}};
   EXPECT_EQ(create(noElf), "the artifact's section 'host' is not an ELF shared object");

@@ -55,6 +55,7 @@ struct Settings {
   bool json;
   int64_t multiprocessors;
   bool separate;
+  bool withoutHost;
   std::vector<std::string> overrides;
 };
 
@@ -66,7 +67,7 @@ Settings parseCommandLine(int argc, char **argv) {
                               cl::desc("where to write; '-' prints (not an artifact)"));
   cl::opt<std::string> targets(
       "target", cl::value_desc("host,sm_80,..."), cl::init("host"),
-      cl::desc("what to compile for; an artifact has the host's code in any case"));
+      cl::desc("what to compile for; an artifact has the host's code too"));
   cl::opt<std::string> cpu("cpu", cl::init("native"),
                            cl::desc("the CPU at hand (native), or LLVM's name of another"));
   cl::opt<int64_t> batch("batch", cl::init(0), cl::desc("rows of a batch [the configuration's]"));
@@ -104,6 +105,8 @@ Settings parseCommandLine(int argc, char **argv) {
       cl::desc("multiprocessors of the GPU at hand [those of the one --emit=gpu-report names]"));
   cl::opt<bool> separate("separate",
                          cl::desc("each kernel of a GPU in a launch of its own, to look at it"));
+  cl::opt<bool> withoutHost("without-host",
+                            cl::desc("leave the host's code out: the artifact runs on GPUs alone"));
   cl::opt<unsigned> threads("threads", cl::init(0),
                             cl::desc("threads of the compiler [all cores]"));
   cl::list<std::string> overrides("set", cl::value_desc("section.key=value"),
@@ -111,8 +114,9 @@ Settings parseCommandLine(int argc, char **argv) {
   cl::SetVersionPrinter(
       [](llvm::raw_ostream &stream) { stream << "memformer-compile " MEMFORMER_VERSION "\n"; });
   cl::ParseCommandLineOptions(argc, argv, "memformer-compile: compiles a model to an artifact\n");
-  Settings settings{input,   output, targets,         cpu,      purpose,  batch, schedule, level,
-                    threads, json,   multiprocessors, separate, overrides};
+  Settings settings{input,           output,   targets,     cpu,      purpose,
+                    batch,           schedule, level,       threads,  json,
+                    multiprocessors, separate, withoutHost, overrides};
   // These end here, and the linker goes through all options that it finds.
   cl::ResetCommandLineParser();
   return settings;
@@ -316,6 +320,8 @@ std::string conflictOf(const Settings &settings, const Targets &targets) {
   for (auto [level, name] : {std::pair(Level::PTX, "ptx"), {Level::GpuReport, "gpu-report"}})
     if (settings.level == level && targets.host)
       return std::string("expected --target to be a GPU with --emit=") + name + ", but got 'host'";
+  if (settings.withoutHost && (settings.level != Level::Artifact || targets.host))
+    return "expected --without-host with an artifact for GPUs only";
   if (settings.json && settings.level != Level::GpuReport)
     return "expected --json with --emit=gpu-report only";
   if (settings.level == Level::Assembly && !targets.host)
@@ -390,7 +396,7 @@ int compile(const Settings &settings) {
   options.producer = "memformer-compile " MEMFORMER_VERSION;
   options.configuration = model->configuration.text;
   options.threads = settings.threads;
-  options.code = settings.level == Level::Artifact;
+  options.code = settings.level == Level::Artifact && !settings.withoutHost;
   FailureOr<std::vector<std::byte>> artifact =
       compileArtifact(*model->module, *host, devices, options);
   if (failed(artifact))

@@ -83,7 +83,7 @@ Result<std::string> cacheKey(const CompileRequest &request, const fs::path &comp
     return error("cannot read {}: {}", compiler.native(), std::strerror(errno));
   std::string text =
       fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}.{}\n{}\n{}", request.suffix, request.schedule,
-                  request.batch, request.generation, request.plan, request.targets, status.st_size,
+                  request.batch, request.generation, request.plan, request.gpu, status.st_size,
                   status.st_mtim.tv_sec, status.st_mtim.tv_nsec, processor(), request.text);
   return fmt::format("{:016x}{:016x}", extendKey(uint64_t(1), text), extendKey(uint64_t(2), text));
 }
@@ -141,9 +141,9 @@ Result<void> runCompiler(const fs::path &compiler, const CompileRequest &request
                                     "--schedule",
                                     request.schedule,
                                     "--for",
-                                    request.generation ? "generation" : "training",
-                                    "--target",
-                                    request.targets};
+                                    request.generation ? "generation" : "training"};
+  if (!request.gpu.empty())
+    words.insert(words.end(), {"--target", request.gpu, "--without-host"});
   if (request.plan)
     words.insert(words.end(), {"--emit", "plan"});
   std::vector<char *> arguments;

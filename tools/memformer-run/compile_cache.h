@@ -16,10 +16,10 @@ struct CompileRequest {
       false; // the compiler reads the user's file itself, and its messages name it; else `text`
   std::string schedule;
   int64_t batch = 1;
-  std::string targets = "host"; // of memformer-compile
-  bool generation = false;      // what generation needs, in the place of what training needs
-  bool plan = false;            // an artifact without code, in a fraction of the time
-  bool cache = true;            // false: compile even if there is an artifact
+  std::string gpu;         // an architecture of NVIDIA's, in the place of the host
+  bool generation = false; // what generation needs, in the place of what training needs
+  bool plan = false;       // an artifact without code, in a fraction of the time
+  bool cache = true;       // false: compile even if there is an artifact
 };
 
 struct CompileResult {

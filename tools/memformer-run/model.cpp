@@ -88,7 +88,7 @@ Result<Model> compile(const ModelRequest &request, std::string text, std::string
     if (!target)
       return error("{} runs {}, but the oldest architecture that there is a program for is sm_75",
                    device->name, device->capability.name());
-    compileRequest.targets += "," + *target;
+    compileRequest.gpu = *target;
   }
   auto compiled = compileCached(compileRequest);
   if (!compiled)
