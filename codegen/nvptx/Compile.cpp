@@ -23,6 +23,8 @@ static LogicalResult compileOne(program::KernelOp kernel, const GpuTarget &targe
   result.tensorFlops = built->tensorFlops;
   if (stage == Stage::MLIR) {
     llvm::raw_string_ostream stream(result.code);
+    for (const std::string &form : built->forms)
+      stream << "// kernel: " << form << "\n";
     built->module->print(stream);
     return success();
   }

@@ -436,6 +436,9 @@ TEST_P(NarrowAttention, OddShapes) {
       form.rounds = true;
       form.narrow = narrow;
       for (bool half : {false, true}) {
+        // f16 is the same code but where the width decides what is in registers.
+        if (half && !isSmall && size.width < 128)
+          continue;
         form.half = half;
         Reference reference(form, size, rounded(in, half));
         // The oldest has tensor cores for f16.

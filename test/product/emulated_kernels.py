@@ -16,7 +16,7 @@ HEAD = "// kernel: "
 
 
 def forms_of(compiler, model, target, precision, schedule):
-    words = [compiler, model, "--for=everything", "--emit=ptx", f"--target={target}", "--batch=3", f"--schedule={schedule}", f"--set=model.precision={precision}"]
+    words = [compiler, model, "--for=everything", "--emit=mlir", f"--target={target}", "--batch=3", f"--schedule={schedule}", f"--set=model.precision={precision}"]
     run = subprocess.run(words, capture_output=True, text=True)
     if run.returncode:
         sys.exit(f"error: {' '.join(words)}: {run.stderr}")
