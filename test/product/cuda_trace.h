@@ -1,21 +1,15 @@
 // Traces of the stored cases on an emulated NVIDIA device.
 #pragma once
 
-#include "test/product/cases.h"
+#include "test/product/case_fixture.h"
 #include "test/product/cuda_fixture.h"
-#include "test/product/tensors.h"
 
 #include <fmt/format.h>
 
 namespace memformer::test {
 
-/// Of one of the cases, by its name.
-class CudaTrace : public Cuda, public testing::WithParamInterface<std::string> {
+class CudaTrace : public Cuda, public OfCase {
 protected:
-  std::filesystem::path caseFile(const char *name) const {
-    return std::filesystem::path(MEMFORMER_CASES) / GetParam() / name;
-  }
-
   Tensors expected() const {
     auto tensors = readTensors(caseFile("expected.safetensors"));
     EXPECT_TRUE(tensors.has_value()) << tensors.error().message;
@@ -25,23 +19,9 @@ protected:
   /// Of the case's model, or of an artifact that was made of it.
   Tensors trace(const std::vector<std::string> &more, const std::string &emulator = "",
                 const std::vector<std::string> &variables = {}, const std::string &artifact = "") {
-    const std::string out = (folder.path() / "out.safetensors").native();
-    std::vector<std::string> words = {"memformer-run",
-                                      "trace",
-                                      artifact.empty() ? caseFile("model.toml").native() : artifact,
-                                      "--weights",
-                                      caseFile("weights.safetensors"),
-                                      "--tokens",
-                                      caseFile("tokens.safetensors"),
-                                      "--out",
-                                      out};
-    words.insert(words.end(), more.begin(), more.end());
-    std::filesystem::remove(out);
-    Outcome outcome = run(words, emulator, variables);
-    EXPECT_EQ(outcome.status, 0) << outcome.output;
-    auto tensors = readTensors(out);
-    EXPECT_TRUE(tensors.has_value()) << tensors.error().message;
-    return tensors ? *tensors : Tensors();
+    return traceCase(artifact.empty() ? caseFile("model.toml").native() : artifact, more,
+                     folder.path() / "out.safetensors",
+                     [&](const auto &words) { return run(words, emulator, variables); });
   }
 
   /// On the device, in a precision of products; under all three schedules, whose bits are the same.

@@ -1,9 +1,7 @@
 // The compiled model computes what another framework computed in float64, and the same bits under
 // every schedule and number of threads.
 #include "runtime/safetensors.h"
-#include "test/product/cases.h"
-#include "test/product/process.h"
-#include "test/product/tensors.h"
+#include "test/product/case_fixture.h"
 #include "test/training/temporary_folder.h"
 
 #include <chrono>
@@ -17,12 +15,8 @@ namespace {
 
 constexpr double tolerance = 1e-4; // of the largest absolute entry
 
-class Trace : public testing::TestWithParam<std::string> {
+class Trace : public testing::Test, public OfCase {
 protected:
-  std::filesystem::path caseFile(const char *name) const {
-    return std::filesystem::path(MEMFORMER_CASES) / GetParam() / name;
-  }
-
   Tensors trace(const std::string &schedule, const std::string &threads,
                 const std::vector<std::string> &more = {}) {
     std::vector<std::string> words = {"--schedule", schedule, "--threads", threads};
@@ -30,25 +24,9 @@ protected:
     return traceModel(caseFile("model.toml"), words);
   }
 
-  // Empty, and a failure of the test, where the tool fails.
   Tensors traceModel(const std::string &model, const std::vector<std::string> &more) {
-    const std::string out = (folder.path() / "out.safetensors").native();
-    std::vector<std::string> words = {"memformer-run",
-                                      "trace",
-                                      model,
-                                      "--weights",
-                                      caseFile("weights.safetensors"),
-                                      "--tokens",
-                                      caseFile("tokens.safetensors"),
-                                      "--out",
-                                      out};
-    words.insert(words.end(), more.begin(), more.end());
-    std::filesystem::remove(out);
-    Outcome outcome = runTool(words, folder.path() / "cache");
-    EXPECT_EQ(outcome.status, 0) << outcome.output;
-    auto tensors = readTensors(out);
-    EXPECT_TRUE(tensors.has_value()) << tensors.error().message;
-    return tensors ? *tensors : Tensors();
+    return traceCase(model, more, folder.path() / "out.safetensors",
+                     [&](const auto &words) { return runTool(words, folder.path() / "cache"); });
   }
 
   TemporaryFolder folder;
