@@ -22,6 +22,10 @@ constexpr Choice choices[] = {
     {{8, 32, 1, 2}, 32, 0.2},
 };
 
+/// The most bytes of sums that have a place of their own, and not that of the factors: too few to
+/// cost a multiprocessor a block.
+constexpr int64_t mostBytesBeside = 4096;
+
 // The least time: rounds of blocks over the multiprocessors, each as long as a block's products.
 // The order of an entry's sum is that of k, whatever is chosen.
 const Choice &choose(const GemmShape &shape, const GpuTarget &target) {
@@ -61,11 +65,15 @@ FailureOr<int64_t> emitFmaGemm(Emit &e, kernel::GemmOp op, const KernelArguments
     return SharedFactor{step, stage.pitch, !stage.isDeep};
   };
   int64_t pieceRows = std::min<int64_t>(tile.rows, 64), entries = pieceRows * pitch;
-  Emit::Carried carried = stages.sum(tile.zeros(e), entries * 4, [&](Value slot, ValueRange sums) {
-    return tile.multiply(e, factor(stages.a, slot), factor(stages.b, slot), depth, sums);
-  });
+  // Beside the stages, one block's sums are read while the next one's factors are kept.
+  bool areBeside = entries * 4 <= mostBytesBeside;
+  Emit::Carried carried =
+      stages.sum(tile.zeros(e), areBeside ? 0 : entries * 4, [&](Value slot, ValueRange sums) {
+        return tile.multiply(e, factor(stages.a, slot), factor(stages.b, slot), depth, sums);
+      });
+  e.accesses().repeats = areBeside;
 
-  Buffer sums = e.sharedAt(stages.begin, entries, {});
+  Buffer sums = areBeside ? e.shared(entries, {}) : e.sharedAt(stages.begin, entries, {});
   for (int64_t piece = 0; piece < tile.rows; piece += pieceRows) {
     if (piece > 0)
       e.barrier();

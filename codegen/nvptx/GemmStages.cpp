@@ -43,6 +43,11 @@ GemmStages::GemmStages(Emit &e, GemmBlock &block, const StageForm &form)
     mbarriers = e.mbarriers(ring);
     e.setMeetsFirst();
   }
+  if (a.isDeep && !a.async && !shape.normalized) // else rows are read by whole warps too, or copied
+    e.accesses().operands.emplace_back(
+        0, [of, stage = a, k = shape.k, threads = e.threads()](int64_t entry) {
+          return (entry / k % stage.rows * stage.words + entry % k / of % stage.words) % threads;
+        });
   begin = e.sharedEnd();
   Type word = of == 2 ? Type(e.b.getI32Type()) : Type(e.b.getF32Type());
   a.buffer = e.shared(ring * a.size(), word);
