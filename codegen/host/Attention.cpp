@@ -6,6 +6,7 @@
 #include "codegen/host/Math.h"
 #include "codegen/host/RelativeScores.h"
 #include "codegen/host/RowNorms.h"
+#include "codegen/host/ShiftedValues.h"
 
 #include <limits>
 #include <numbers>
@@ -49,6 +50,7 @@ private:
   KeyBlocks blocks;
   ProbabilityDropout dropout;
   std::optional<RelativeScores> relative;
+  std::optional<ShiftedValues> shifted;
   Value zero;
 
   Value query, key, value, selfKey, selfValue, bias, relativeQuery, relativeKey;
@@ -90,13 +92,19 @@ int64_t AttentionEmitter::emit(Value workgroup) {
   scores = e.scratch({blocks.paddedRows(e.lanes) * panels.pitch()});
   if (relativeKey)
     relative.emplace(e, shape, panels, blocks, /*gradient=*/false);
+  // Rows of memories, which may be alike, come with distances.
+  shifted.emplace(e, shape, blocks,
+                  /*wanted=*/op.getRelativeKey() && !op.getSelfKey() && !dropout);
 
   // Rows are normalised by the workgroup that has all of their heads.
   if (op.getNormalize()) {
     Value panel = e.remIndex(workgroup, panels.count());
     Value batch = e.divIndex(workgroup, panels.count());
     QueryPanel rows = panels.panel(e, panel);
-    e.loop(zero, e.index(shape.heads), 1, [&](Value head) { emitPanel(rows, batch, head); });
+    e.loop(zero, e.index(shape.heads), 1, [&](Value head) {
+      shifted->begin(headOf(e, shape, value, shape.keys, batch, head));
+      emitPanel(rows, batch, head);
+    });
     normalizeRows(rows, batch);
     return shape.batch * panels.count();
   }
@@ -109,6 +117,7 @@ int64_t AttentionEmitter::emit(Value workgroup) {
   Value end = e.minIndex(e.addIndex(begin, perChunk), panels.count());
   Value pair = e.divIndex(workgroup, chunks);
   Value batch = e.divIndex(pair, shape.heads), head = e.remIndex(pair, shape.heads);
+  shifted->begin(headOf(e, shape, value, shape.keys, batch, head));
   e.loop(begin, end, 1, [&](Value panel) { emitPanel(panels.panel(e, panel), batch, head); });
   return heads * chunks;
 }
@@ -119,7 +128,6 @@ void AttentionEmitter::emitPanel(const QueryPanel &panel, Value batch, Value hea
   loadTransposed(e, shape, panel, headOf(e, shape, query, shape.queries, batch, head), packed,
                  factor);
   Matrix keyMatrix = headOf(e, shape, key, shape.keys, batch, head);
-  Matrix valueMatrix = headOf(e, shape, value, shape.keys, batch, head);
   dropout.begin(e, panel, batch, head);
   if (relative)
     relative->begin(panel, headOf(e, shape, relativeQuery, shape.queries, batch, head),
@@ -142,7 +150,7 @@ void AttentionEmitter::emitPanel(const QueryPanel &panel, Value batch, Value hea
         if (!single())
           for (int64_t v = 0; v < panel.vectors(); ++v)
             decay.push_back(emitExp2OfNegative(e, e.sub(old.largest[v], now.largest[v])));
-        addValues(panel, valueMatrix, firstKey, keys, decay);
+        addValues(panel, shifted->block(firstKey, keys), firstKey, keys, decay);
         Emit::Carried next = now.largest;
         for (int64_t v = 0; v < panel.vectors(); ++v)
           next.push_back(single() ? now.sum[v] : e.fma(old.sum[v], decay[v], now.sum[v]));
@@ -239,6 +247,7 @@ void AttentionEmitter::finishPanel(const QueryPanel &panel, Value batch, Value h
   }
   storeLogs(e, shape, panel, lse, batch, head, scores, logs);
   multiplyLanes(e, shape, panel, inverses, sums, sums);
+  shifted->add(panel, sums);
   storeTransposed(e, shape, panel, sums, headOf(e, shape, result, shape.queries, batch, head));
 }
 

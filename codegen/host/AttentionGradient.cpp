@@ -4,6 +4,7 @@
 #include "codegen/host/Emitters.h"
 #include "codegen/host/Math.h"
 #include "codegen/host/RelativeScores.h"
+#include "codegen/host/ShiftedValues.h"
 
 #include <numbers>
 
@@ -40,6 +41,7 @@ private:
   KeyBlocks blocks;
   ProbabilityDropout dropout;
   std::optional<RelativeScores> relative;
+  std::optional<ShiftedValues> shifted;
   Value zero;
   float scale;
 
@@ -116,6 +118,9 @@ int64_t GradientEmitter::emit(Value workgroup) {
   probabilities = e.scratch({blocks.rows() * panels.pitch()});
   if (op.getRelativeKey())
     relative.emplace(e, shape, panels, blocks, /*gradient=*/true);
+  shifted.emplace(e, shape, blocks,
+                  /*wanted=*/op.getRelativeKey() && !op.getSelfKey() && !dropout);
+  shifted->begin(value);
 
   clear(keyGradient);
   clear(valueGradient);
@@ -135,6 +140,7 @@ void GradientEmitter::emitPanel(const QueryPanel &panel) {
   loadTransposed(e, shape, panel, query, packedQuery);
   loadTransposed(e, shape, panel, gradient, packedGradient);
   loadTransposed(e, shape, panel, result, querySums);
+  shifted->subtract(panel, querySums);
   delta = emitLaneProducts(e, shape, panel, packedGradient, querySums);
   dropout.begin(e, panel, batch, head);
 
@@ -189,8 +195,8 @@ void GradientEmitter::emitBlock(const QueryPanel &panel, const KeyBlocks &blocks
   emitScores(e, shape, panel, blocks, firstTile, lastTile, firstKey, key, packedQuery, scores);
   if (relative)
     relative->add(firstKey, keys, scores);
-  emitScores(e, shape, panel, blocks, firstTile, lastTile, firstKey, value, packedGradient,
-             probabilities);
+  emitScores(e, shape, panel, blocks, firstTile, lastTile, firstKey, shifted->block(firstKey, keys),
+             packedGradient, probabilities);
   emitScoreGradients(panel, firstKey, keys);
   addQueryGradient(panel, firstKey, keys);
   addKeyGradient(panel, blocks, firstTile, lastTile, firstKey, scores, query, keyGradient);

@@ -139,6 +139,7 @@ void AttentionEmitter::emitBlock(Value batch, Value head) {
     selfValue = headOf(*selfValues, shape.queries);
   }
   if (isRelative()) {
+    value.isShifted = !selfKeys && !dropout;
     relativeQuery = headOf(*relativeQueries, shape.queries);
     relativeKey = Head(e, shape, *relativeKeys, shape.keys, e.index(0), head);
   }
@@ -358,7 +359,12 @@ void AttentionEmitter::finishBlock(Softmax softmax, ValueRange sums) {
   for (int64_t chunk = 0; chunk < plan.chunks; ++chunk)
     forEachResult(chunk, [&](int64_t i, Value row, Value place) {
       Value sum = single() ? sums[i] : e.load(result.buffer, place);
-      e.store(e.mul(sum, factorOf(row)), result.buffer, place);
+      sum = e.mul(sum, factorOf(row));
+      if (value.isShifted) {
+        Value column = e.addIndex(plan.rowsOfQueries().column(e, i), chunk * plan.chunk);
+        sum = e.add(sum, value.load(e, e.index(0), column, Type()));
+      }
+      e.store(sum, result.buffer, place);
     });
 }
 

@@ -113,12 +113,16 @@ void loadTile(Emit &e, const AttentionPlan &plan, const Head &head, Value first,
     Value row = e.minIndex(e.add(first, e.divIndex(number, runs)), head.length - 1);
     Value column = e.mulIndex(e.remIndex(number, runs), run);
     Value place = head.at(e, row, e.addIndex(column, begin));
+    auto read = [&](Value at) {
+      return run == 1 ? Emit::Carried{e.load(head.buffer, at)} : e.loadVector(head.buffer, at, run);
+    };
     auto entries = [&] {
-      Emit::Carried values;
-      if (run == 1)
-        values.push_back(e.load(head.buffer, place));
-      else
-        values = e.loadVector(head.buffer, place, run);
+      Emit::Carried values = read(place);
+      if (head.isShifted) {
+        Emit::Carried first = read(head.at(e, e.index(0), e.addIndex(column, begin)));
+        for (auto [value, subtracted] : llvm::zip_equal(values, first))
+          value = e.sub(value, subtracted);
+      }
       for (Value &value : values)
         value = scaled(value);
       return values;

@@ -27,6 +27,11 @@ mlir::LogicalResult checkAttention(mlir::Operation *op, const AttentionShape &sh
 struct Head {
   Buffer buffer;
   int64_t stride = 0, length = 0, width = 0;
+  /// Whether tiles have its rows less the first. Probabilities sum to 1: of values, any row may be
+  /// subtracted before the sums and added to them, and the scores' gradients p (g·v − g·o) do not
+  /// depend on it. Where rows are alike, as those of a memory that has seen little, what rounding
+  /// leaves of that difference adds up over all of them; less the first, they are zero.
+  bool isShifted = false;
 
   Head() = default;
   Head(Emit &e, const AttentionShape &shape, const Buffer &tensor, int64_t length,
@@ -82,7 +87,8 @@ struct AttentionPlan {
 };
 
 /// Rows [first, first + rows), counted modulo 2³², of a chunk of a head to shared memory,
-/// multiplied by `factor`; rows beyond the last repeat it, columns beyond the width are zero.
+/// less the first row where the head is shifted, multiplied by `factor`; rows beyond the last
+/// repeat it, columns beyond the width are zero.
 /// `rounding`: to that first, where there is one.
 void loadTile(Emit &e, const AttentionPlan &plan, const Head &head, mlir::Value first, int64_t rows,
               int64_t chunk, const Buffer &target, mlir::Type rounding, float factor = 1);

@@ -114,6 +114,7 @@ int64_t GradientEmitter::emit() {
   Value batch = e.divIndex(pair, shape.heads), head = e.remIndex(pair, shape.heads);
 
   takeHeads(e, shape, op, arguments, batch, head);
+  value.isShifted = isRelative() && !op.getSelfKey() && !dropout;
 
   if (both)
     emitBoth();
@@ -154,6 +155,8 @@ void GradientEmitter::findStatistics(Value firstQuery) {
                           [&](Value column, ValueRange sum) {
                             Value g = gradient.load(e, row, column, rounding);
                             Value o = result.load(e, row, column, Type());
+                            if (value.isShifted)
+                              o = e.sub(o, value.load(e, e.index(0), column, Type()));
                             return Emit::Carried{e.fma(g, o, sum[0])};
                           })[0];
   delta = e.sumLanes(delta, plan.lanesOfQuery());

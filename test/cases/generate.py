@@ -320,6 +320,8 @@ def main():
           segments=5, batch=1, seed=7, scale=0.8)
     write("transformer-xl-long", xl, CachedTransformer, dict(vocab=7, d_model=16, heads=2, d_ff=9, layers=1, segment=37, memory=dict(length=131, gradient="replay")),
           segments=5, batch=1, seed=12)
+    write("transformer-xl-empty", xl, CachedTransformer, dict(vocab=7, d_model=8, heads=1, d_ff=9, layers=1, segment=3, memory=dict(length=509, gradient="replay")),
+          segments=1, batch=1, seed=17)
     write("compressive-transformer", compressive, CachedTransformer,
           dict(vocab=21, d_model=14, heads=2, d_ff=19, layers=2, segment=6, norm="post",
                memory=dict(length=9, compressed_length=5, compression_rate=3, reconstruction_weight=2.0)), segments=5, batch=3, seed=8)
