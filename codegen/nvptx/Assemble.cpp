@@ -13,8 +13,8 @@ using namespace llvm;
 namespace memformer::nvptx {
 
 static std::optional<std::string> findTool(const char *variable, StringRef name) {
-  if (const char *named = std::getenv(variable); named && *named)
-    return std::string(named);
+  if (const char *named = std::getenv(variable))
+    return *named ? std::optional<std::string>(named) : std::nullopt;
   ErrorOr<std::string> found = sys::findProgramByName(name);
   return found ? std::optional<std::string>(*found) : std::nullopt;
 }

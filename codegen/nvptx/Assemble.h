@@ -9,7 +9,8 @@
 
 namespace memformer::nvptx {
 
-/// The program that the environment variable MEMFORMER_PTXAS names, or ptxas of the PATH.
+/// The program that the environment variable MEMFORMER_PTXAS names, none where that is empty, or
+/// without it ptxas of the PATH.
 std::optional<std::string> findAssembler();
 
 /// The same of nvdisasm, by MEMFORMER_NVDISASM.

@@ -40,6 +40,7 @@ protected:
               const std::vector<std::string> &more = {}) {
     // The first of a name is the one that counts.
     std::vector<std::string> variables = more;
+    variables.push_back("MEMFORMER_PTXAS="); // the emulator reads PTX
     variables.push_back(std::string("MEMFORMER_CUDA_DRIVER=") + MEMFORMER_EMULATOR_LIBRARY);
     variables.push_back("MEMFORMER_EMULATOR=" + emulator + (emulator.empty() ? "" : ",") +
                         "launches=" + launches.native());
