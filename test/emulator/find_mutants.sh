@@ -66,8 +66,12 @@ order)
   mutants sm_80 --kinds=order --only=chain --every --quiet --seeds=2
   # Where a kernel has few rows, columns or heads, threads may keep to what they wrote themselves.
   batch=2
-  programs sm_80 $(of_cases base head-one placements-post-norm compressive-transformer-most-used-short)
+  programs sm_80 $(of_cases base head-one tiny placements-post-norm compressive-transformer-most-used-short)
   mutants sm_80 --kinds=order --only=chain --every --quiet --seeds=2
+  # Without asynchronous copies, they load the factors that they wrote too.
+  precisions=f32
+  programs sm_75 $(of_cases no-memory)
+  mutants sm_75 --kinds=order --only=chain --every --quiet --seeds=2
   batch=0
   precisions=bf16
   programs sm_90a "$models/chains.toml" "$models/chains-even.toml"
