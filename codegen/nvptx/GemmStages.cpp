@@ -43,7 +43,10 @@ GemmStages::GemmStages(Emit &e, GemmBlock &block, const StageForm &form)
     mbarriers = e.mbarriers(ring);
     e.setMeetsFirst();
   }
-  if (a.isDeep && !a.async && !shape.normalized) // else rows are read by whole warps too, or copied
+  // Where rows are normalised, whole warps read them too, and beyond a last row or step, threads
+  // that have none of it read the last.
+  bool isWhole = shape.m % form.rows == 0 && shape.k % entries == 0;
+  if (a.isDeep && !a.async && !shape.normalized && isWhole)
     e.accesses().operands.emplace_back(
         0, [of, stage = a, k = shape.k, threads = e.threads()](int64_t entry) {
           return (entry / k % stage.rows * stage.words + entry % k / of % stage.words) % threads;
