@@ -112,16 +112,9 @@ int64_t AttentionEmitter::emit() {
       emitBlock(rest, head);
       e.barrier();
     });
-    e.accesses().settled = {0, 1};
-    e.accesses().leavesShared = e.accesses().repeats = true;
     normalizeRows(rest);
     return shape.batch * blocks;
   }
-  // Behind the last barrier only factors are read there, which the next block does not write first.
-  e.accesses().leavesShared = single() && shape.keys > plan.keys && plan.staysWithThread();
-  e.accesses().repeats = e.accesses().leavesShared || !plan.staysWithThread();
-  if (!plan.staysWithThread())
-    e.accesses().settled = {1};
   emitBlock(e.divIndex(rest, shape.heads), e.remIndex(rest, shape.heads));
   return shape.batch * shape.heads * blocks;
 }
@@ -158,9 +151,10 @@ void AttentionEmitter::emitBlock(Value batch, Value head) {
     Softmax old{carried[carried.size() - 2], carried.back()};
     Softmax now = updateSoftmax(firstKey, old);
     Emit::Carried next = addValues(firstKey, carried.drop_back(2));
-    // Before the next tiles are loaded, or the last factors stored. In chunks, barriers lie between
-    // the tiles.
-    if (single() && (shape.keys > plan.keys || !plan.staysWithThread()))
+    // Before the next tiles are loaded, or the last factors stored. In chunks, and where scores by
+    // distance come first, barriers lie between the tiles.
+    bool loadsNext = shape.keys > plan.keys && !isRelative();
+    if (single() && (loadsNext || !plan.staysWithThread()))
       e.barrier();
     next.append({now.largest, now.sum});
     return next;

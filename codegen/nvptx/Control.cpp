@@ -163,14 +163,6 @@ void RowGroups::forRow(llvm::function_ref<void(Value)> body) {
   e.ifThen(e.less(row, rows), [&] { body(row); });
 }
 
-void RowGroups::ownColumns(int64_t width, ArrayRef<unsigned> operands) {
-  int64_t size = this->size(), rowsOfBlock = e.threads() / size;
-  auto threadOf = [=](int64_t entry) {
-    return entry / width % rowsOfBlock * size + entry % width % size;
-  };
-  e.setOwner(threadOf, operands);
-}
-
 Value RowGroups::sum(Value x) {
   return reduce(x, [&](Value y, Value z) { return e.add(y, z); });
 }

@@ -12,14 +12,11 @@ static int64_t threadsFor(int64_t entries) {
   return std::clamp<int64_t>((entries + Emit::warp - 1) / Emit::warp, 1, 8) * Emit::warp;
 }
 
-// A few entries for each thread, neighbours to neighbours: `body(linear)`. `own` are the operands
-// of which that entry alone is read there. Returns the grid.
-static int64_t forEachEntry(Emit &e, int64_t entries, llvm::function_ref<void(Value)> body,
-                            ArrayRef<unsigned> own = {}) {
+// A few entries for each thread, neighbours to neighbours: `body(linear)`. Returns the grid.
+static int64_t forEachEntry(Emit &e, int64_t entries, llvm::function_ref<void(Value)> body) {
   constexpr int64_t most = 4, enoughBlocks = 1024;
   const int64_t threads = threadsFor(entries);
   e.setThreads(threads);
-  e.setOwner([=](int64_t entry) { return entry % threads; }, own);
   int64_t perThread = std::clamp<int64_t>(entries / (threads * enoughBlocks), 1, most);
   Value first = e.at(e.block(), threads * perThread, e.thread());
   for (int64_t i = 0; i < perThread; ++i) {
@@ -45,7 +42,7 @@ FailureOr<int64_t> emitMap(Emit &e, kernel::MapOp op, const KernelArguments &arg
       for (auto [value, result] : llvm::zip_equal(*values, arguments.results))
         e.store(value, result, linear);
   };
-  int64_t grid = forEachEntry(e, entries, body, region.ownOperands(0));
+  int64_t grid = forEachEntry(e, entries, body);
   return supported ? FailureOr<int64_t>(grid) : FailureOr<int64_t>(failure());
 }
 
@@ -66,7 +63,7 @@ FailureOr<int64_t> emitGather(Emit &e, kernel::GatherOp op, const KernelArgument
       for (auto [value, result] : llvm::zip_equal(*values, arguments.results))
         e.store(value, result, linear);
   };
-  int64_t grid = forEachEntry(e, entries, body, region.ownOperands(2));
+  int64_t grid = forEachEntry(e, entries, body);
   return supported ? FailureOr<int64_t>(grid) : FailureOr<int64_t>(failure());
 }
 
@@ -101,26 +98,16 @@ FailureOr<int64_t> emitConcat(Emit &e, kernel::ConcatOp op, const KernelArgument
   const Buffer &lhs = arguments.operands[0], &rhs = arguments.operands[1];
   const Buffer &result = arguments.results[0];
   int64_t first = entriesFrom(lhs, axis), second = entriesFrom(rhs, axis);
-  auto setReader = [&](unsigned operand, int64_t width, int64_t offset) {
-    int64_t threads = threadsFor(result.entries());
-    e.accesses().operands.emplace_back(operand, [=](int64_t entry) {
-      return (entry / width * (first + second) + offset + entry % width) % threads;
-    });
-  };
-  setReader(0, first, 0);
-  setReader(1, second, first);
   return forEachEntry(e, result.entries(), [&](Value linear) {
     Value row = e.divIndex(linear, first + second), column = e.remIndex(linear, first + second);
-    Value isFirst = e.less(column, first), zero = e.index(0);
-    // Both are loaded, the other from any place: a choice between arguments is not what addresses
-    // should be made of.
-    Value ofFirst = e.select(isFirst, column, zero);
-    Value ofSecond = e.select(isFirst, zero, e.sub(column, e.index(first)));
-    auto entry = [&](const Buffer &from, int64_t width, Value place) {
-      return width == 0 ? e.real(0) : e.load(from, e.at(row, width, place));
+    auto entry = [&](const Buffer &from, int64_t width, Value column) {
+      return width == 0 ? e.real(0) : e.load(from, e.at(row, width, column));
     };
-    Value x = entry(lhs, first, ofFirst), y = entry(rhs, second, ofSecond);
-    e.store(e.select(isFirst, x, y), result, linear);
+    Value x = e.choose(
+        e.less(column, first), e.b.getF32Type(),
+        [&] { return Emit::Carried{entry(lhs, first, column)}; },
+        [&] { return Emit::Carried{entry(rhs, second, e.sub(column, e.index(first)))}; })[0];
+    e.store(x, result, linear);
   });
 }
 
@@ -130,13 +117,6 @@ FailureOr<int64_t> emitSlice(Emit &e, kernel::SliceOp op, const KernelArguments 
   int64_t from = entriesFrom(input, axis), to = entriesFrom(result, axis);
   int64_t inner = entriesFrom(input, axis + 1);
   Value offset = e.index(int64_t(op.getOffset()));
-  if (!op.getPosition()) {
-    int64_t begin = int64_t(op.getOffset()) * inner, threads = threadsFor(result.entries());
-    e.accesses().operands.emplace_back(0, [=](int64_t entry) {
-      int64_t column = entry % from - begin;
-      return column < 0 || column >= to ? -1 : (entry / from * to + column) % threads;
-    });
-  }
   if (op.getPosition())
     offset = e.addIndex(offset, e.load(arguments.operands[1], e.index(0)));
   offset = e.mulIndex(offset, inner);

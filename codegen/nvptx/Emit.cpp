@@ -3,7 +3,6 @@
 #include "codegen/nvptx/Emit.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -239,29 +238,7 @@ Buffer Emit::sharedAt(int64_t offset, int64_t entries, Type element) {
 
 Buffer Emit::shared(int64_t entries, Type element) { return sharedAt(allocated, entries, element); }
 
-void Emit::setOwner(ThreadOf threadOf, ArrayRef<unsigned> operands) {
-  known.results = threadOf;
-  for (unsigned operand : operands)
-    known.operands.emplace_back(operand, threadOf);
-}
-
-// Whether a block runs wherever `start` does: within loops that run at least once.
-static bool runsSurely(Block *block, Block *start) {
-  while (block != start) {
-    auto loop = dyn_cast_or_null<scf::ForOp>(block->getParentOp());
-    if (!loop)
-      return false;
-    std::optional<int64_t> lower = getConstantIntValue(loop.getLowerBound());
-    std::optional<int64_t> upper = getConstantIntValue(loop.getUpperBound());
-    if (!lower || !upper || *lower >= *upper)
-      return false;
-    block = loop->getBlock();
-  }
-  return true;
-}
-
 void Emit::barrier() {
-  meetsSurely |= runsSurely(b.getInsertionBlock(), start);
   if (place.threads == 0)
     call("llvm.nvvm.barrier.cta.sync.aligned.all", {}, {integer(0)});
   else

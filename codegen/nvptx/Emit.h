@@ -10,8 +10,6 @@
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/ADT/SmallVector.h"
 
-#include <functional>
-
 namespace memformer::nvptx {
 
 /// Dense entries in global or shared memory. Entries of bf16 and f16 are read and
@@ -55,7 +53,6 @@ public:
   };
   void setPlace(const Place &to) {
     place = to;
-    start = b.getInsertionBlock();
     allocated = reserved = place.sharedBegin;
     // In chains mbarriers have a place of their own, which no kernel uses for anything else.
     if (place.isLoop && target.hasWarpgroupProducts())
@@ -77,24 +74,6 @@ public:
   /// registers are taken.
   void keepLoops() { loopsAreKept = true; }
   bool keepsLoops() const { return loopsAreKept; }
-  /// Which thread of a block has an entry of a tensor, by its row-major number; -1: none.
-  using ThreadOf = std::function<int64_t(int64_t entry)>;
-  /// What is known of a kernel's accesses, by the numbers of results and operands: where threads
-  /// read what they have written themselves, or have met in between, a chain needs no barrier.
-  struct Accesses {
-    ThreadOf results; // which writes an entry; null: nothing is known
-    /// Which alone reads an entry, of some operands.
-    llvm::SmallVector<std::pair<unsigned, ThreadOf>> operands;
-    /// Results that are written before the threads meet for the last time, and operands that are
-    /// read after they have met.
-    llvm::SmallVector<unsigned> settled, late;
-    /// Whether shared memory is used only before the threads meet for the last time, and whether
-    /// one thread block may compute several blocks without meeting in between.
-    bool leavesShared = false, repeats = false;
-  };
-  Accesses &accesses() { return known; }
-  /// One thread has an entry, of the results and of operands that are read at a result's entry.
-  void setOwner(ThreadOf threadOf, llvm::ArrayRef<unsigned> operands);
   /// Blocks in a row that share the rows of a product's A, for the model of what a kernel moves.
   void setBlocksAcross(int64_t count) { across = count; }
   int64_t blocksAcross() const { return across; }
@@ -164,8 +143,6 @@ public:
   int64_t sharedEnd() const { return allocated; }
   /// All threads of the block get here before one goes on, and see what the others wrote.
   void barrier();
-  /// Whether one is behind no condition.
-  bool surelyMeets() const { return meetsSurely; }
   /// Code: what is loaded behind this is not taken from loads before it, which costs registers. No
   /// instruction.
   void forgetLoads();
@@ -182,9 +159,6 @@ public:
   // memory.
   /// At most 4 of them.
   Buffer mbarriers(int64_t count);
-  /// Says that threads meet before anything is read or written but mbarriers.
-  void setMeetsFirst() { meets = true; }
-  bool meetsFirst() const { return meets; }
   void initMbarrier(mlir::Value mbarrier);
   void endMbarrier(mlir::Value mbarrier);
   /// The phase under way completes when so many bytes have arrived.
@@ -274,13 +248,10 @@ private:
   Place place;
   int64_t threadCount = 128;
   int64_t across = 1;
-  Accesses known;
   bool loopsAreKept = false;
   llvm::SmallVector<std::string> taken;
   static constexpr int64_t mbarrierBytes = 32;
   int64_t allocated = 0, reserved = 0;
-  bool meets = false, meetsSurely = false;
-  mlir::Block *start = nullptr;
   /// Where the warps' parts of a reduction lie in shared memory; −1: nowhere yet.
   int64_t exchangeOffset = -1;
   int64_t exchangeSlot = 0;
@@ -298,8 +269,6 @@ public:
   mlir::Value member() { return whole ? e.thread() : e.lane(); }
   /// Runs once for this thread's row.
   void forRow(llvm::function_ref<void(mlir::Value row)> body);
-  /// Says that the threads of a row have its columns in turn, of the results and of those operands.
-  void ownColumns(int64_t width, llvm::ArrayRef<unsigned> operands);
   mlir::Value reduce(mlir::Value x, Emit::Combine combine) {
     return whole ? e.reduceBlock(x, combine) : e.reduceLanes(x, combine);
   }

@@ -65,14 +65,12 @@ FailureOr<int64_t> emitFmaGemm(Emit &e, kernel::GemmOp op, const KernelArguments
     return SharedFactor{step, stage.pitch, !stage.isDeep};
   };
   int64_t pieceRows = std::min<int64_t>(tile.rows, 64), entries = pieceRows * pitch;
-  // Beside the stages, one block's sums are read while the next one's factors are kept. The blocks
-  // of a single row meet instead, so that what it feeds need not wait for them.
-  bool areBeside = shape.m > 1 && entries * 4 <= mostBytesBeside;
+  // Beside the stages, one block's sums are read while the next one's factors are kept.
+  bool areBeside = entries * 4 <= mostBytesBeside;
   Emit::Carried carried =
       stages.sum(tile.zeros(e), areBeside ? 0 : entries * 4, [&](Value slot, ValueRange sums) {
         return tile.multiply(e, factor(stages.a, slot), factor(stages.b, slot), depth, sums);
       });
-  e.accesses().repeats = areBeside;
 
   Buffer sums = areBeside ? e.shared(entries, {}) : e.sharedAt(stages.begin, entries, {});
   for (int64_t piece = 0; piece < tile.rows; piece += pieceRows) {

@@ -92,17 +92,6 @@ void GemmBlock::finish(const Buffer &sums, int64_t pitch, int64_t begin, int64_t
   SmallVector<Buffer> extras(
       ArrayRef<Buffer>(arguments.operands).drop_front(shape.normalized ? 4 : 2));
   ScalarRegion region(op.getEpilogue(), extras, op.getIndexing(), shape.m * shape.n);
-  unsigned firstExtra = shape.normalized ? 4 : 2;
-  if (shape.m > 1 || shape.n > 1)
-    for (unsigned i = firstExtra; i < op->getNumOperands(); ++i)
-      e.accesses().late.push_back(i);
-  if (!op.getStoreNormalized()) {
-    int64_t n = shape.n, threads = e.threads();
-    auto threadOf = [=, rows = rows, columns = columns](int64_t entry) {
-      return (entry / n % rows % count * columns + entry % n % columns) % threads;
-    };
-    e.setOwner(threadOf, region.ownOperands(firstExtra));
-  }
   auto finishEntry = [&](Value row, Value column) {
     Value global = e.addIndex(firstRow, e.addIndex(row, begin));
     Value j = e.addIndex(firstColumn, column);

@@ -41,16 +41,7 @@ GemmStages::GemmStages(Emit &e, GemmBlock &block, const StageForm &form)
   if (b.inBulk) {
     e.note("B in bulk");
     mbarriers = e.mbarriers(ring);
-    e.setMeetsFirst();
   }
-  // Where rows are normalised, whole warps read them too, and beyond a last row or step, threads
-  // that have none of it read the last.
-  bool isWhole = shape.m % form.rows == 0 && shape.k % entries == 0;
-  if (a.isDeep && !a.async && !shape.normalized && isWhole)
-    e.accesses().operands.emplace_back(
-        0, [of, stage = a, k = shape.k, threads = e.threads()](int64_t entry) {
-          return (entry / k % stage.rows * stage.words + entry % k / of % stage.words) % threads;
-        });
   begin = e.sharedEnd();
   Type word = of == 2 ? Type(e.b.getI32Type()) : Type(e.b.getF32Type());
   a.buffer = e.shared(ring * a.size(), word);

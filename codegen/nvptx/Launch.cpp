@@ -2,6 +2,7 @@
 
 #include "codegen/nvptx/Launch.h"
 
+#include "codegen/nvptx/Hazards.h"
 #include "codegen/nvptx/Traffic.h"
 #include "dialect/kernel/Flops.h"
 #include "dialect/kernel/Partition.h"
@@ -9,7 +10,6 @@
 #include "mlir/IR/OperationSupport.h"
 
 #include <map>
-#include <optional>
 
 using namespace mlir;
 
@@ -25,106 +25,21 @@ struct Member {
   SmallVector<unsigned> arguments;
   SmallVector<int64_t> strides;
   int64_t grid = 0, threads = 0, sharedBytes = 0;
-  /// Whether its threads meet before they read or write what others do.
-  bool meetsFirst = false;
-  /// Whether they meet at all, whatever the data.
-  bool meetsSurely = false;
-  Emit::Accesses known;
   /// The barrier of its threads, where they are not all of the block's.
   int64_t barrier = 0;
 };
 
-/// What members of a chain have done that later ones must see done: results that they wrote, and
-/// shared memory that they used.
-class Unordered {
-public:
-  /// A member whose shared memory begins at `begin`.
-  void add(Operation *op, const Member &member, int64_t begin) {
-    for (auto [i, result] : llvm::enumerate(op->getResults())) {
-      bool isSettled = llvm::is_contained(member.known.settled, i);
-      accesses.push_back({result, member.known.results, 0, 0, threadsOf(member, i),
-                          /*seenBy=*/isSettled ? member.threads : 0});
-    }
-    if (member.sharedBytes > 0)
-      accesses.push_back({nullptr, nullptr, begin, begin + member.sharedBytes, member.threads,
-                          /*seenBy=*/member.known.leavesShared ? member.threads : 0});
-  }
-  /// The first `threads` threads have met.
-  void meet(int64_t threads) {
-    for (Access &access : accesses)
-      if (access.threads <= threads)
-        access.seenBy = std::max(access.seenBy, threads);
-  }
-  /// Whether a member reads what other threads have written.
-  bool concernResults(Operation *op, const Member &member) const {
-    return llvm::any_of(accesses, [&](const Access &access) {
-      return access.result && concerns(access, member) &&
-             llvm::any_of(op->getOpOperands(), [&](OpOperand &operand) {
-               return operand.get() == access.result &&
-                      !readsLate(member, operand.getOperandNumber(), access) &&
-                      !readsOwn(member, operand.getOperandNumber(), access);
-             });
-    });
-  }
-  /// A place for a member's shared memory that no other may still use, at one end of `room` bytes
-  /// or at the other; none: null.
-  std::optional<int64_t> sharedBeginOf(const Member &member, int64_t room) const {
-    for (int64_t begin : {int64_t(0), (room - member.sharedBytes) / alignment * alignment})
-      if (llvm::none_of(accesses, [&](const Access &access) {
-            return !access.result && concerns(access, member) &&
-                   access.begin < begin + member.sharedBytes && begin < access.end;
-          }))
-        return begin;
-    return std::nullopt;
-  }
-  static constexpr int64_t alignment = 128;
+/// Of where shared memory begins, in bytes.
+constexpr int64_t alignmentOfShared = 128;
 
-private:
-  struct Access {
-    Value result; // null: of shared memory
-    Emit::ThreadOf threadOf;
-    int64_t begin, end; // of shared memory
-    int64_t threads;    // which made it, the first ones
-    int64_t seenBy;     // to which it is done, the first ones
-  };
-
-  /// Nobody needs to meet before a member whose own threads do first.
-  static bool concerns(const Access &access, const Member &member) {
-    return access.seenBy < member.threads &&
-           !(member.meetsFirst && access.threads <= member.threads);
-  }
-
-  /// How many of the threads, the first ones, write a result.
-  static int64_t threadsOf(const Member &member, size_t result) {
-    if (!member.known.results)
-      return member.threads;
-    int64_t last = 0;
-    auto part = cast<ShapedType>(member.op->getResult(unsigned(result)).getType());
-    for (int64_t entry = 0; entry < part.getNumElements() && last + 1 < member.threads; ++entry)
-      last = std::max(last, member.known.results(entry));
-    return last + 1;
-  }
-
-  /// Whether all that have written have met with those that read.
-  static bool readsLate(const Member &member, unsigned operand, const Access &access) {
-    return access.threads <= member.threads && llvm::is_contained(member.known.late, operand);
-  }
-
-  /// Whether each thread reads what it has written itself.
-  static bool readsOwn(const Member &member, unsigned operand, const Access &access) {
-    const auto *reader = llvm::find_if(member.known.operands,
-                                       [&](const auto &entry) { return entry.first == operand; });
-    if (!access.threadOf || reader == member.known.operands.end())
-      return false;
-    Type part = member.op->getOperand(operand).getType();
-    return llvm::all_of(llvm::seq<int64_t>(0, cast<ShapedType>(part).getNumElements()),
-                        [&](int64_t entry) {
-                          int64_t thread = reader->second(entry);
-                          return thread < 0 || thread == access.threadOf(entry);
-                        });
-  }
-
-  std::vector<Access> accesses;
+/// How a member of a chain follows those before it.
+struct Order {
+  /// Where its shared memory begins.
+  int64_t begin = 0;
+  /// Whether all threads meet before it, and its own behind each of its blocks.
+  bool meetsBefore = false, meetsBehind = false;
+  /// Of each of its blocks.
+  std::vector<Trace> blocks;
 };
 
 class LaunchEmitter {
@@ -148,6 +63,8 @@ private:
   LogicalResult emitSideBySide();
   LogicalResult emitMember(const Member &member, ValueRange arguments, Emit::Place place);
   int64_t sharedRoom() const;
+  std::vector<Trace> traceBlocks(const Member &member, int64_t sharedBegin) const;
+  Order orderOf(const Member &member, const Hazards &before, int64_t room) const;
   void numberBarriers();
   void setThreads(const Member &member, Emit::Place &place) const;
   void emitWithThreads(const Member &member, llvm::function_ref<void()> body);
@@ -162,6 +79,8 @@ private:
   KernelModule &result;
   /// Holds the ops of one part.
   Block parts;
+  /// The numbers of arguments that a member of a chain writes.
+  llvm::DenseSet<unsigned> written;
   std::vector<Member> members;
 };
 
@@ -208,9 +127,6 @@ LogicalResult LaunchEmitter::measure(Member &member, int64_t flops) {
     return failure();
   member.grid = *grid;
   member.threads = e.threads();
-  member.meetsFirst = e.meetsFirst();
-  member.meetsSurely = e.surelyMeets();
-  member.known = e.accesses();
   member.sharedBytes = e.sharedBytes();
   result.threads = std::max(result.threads, member.threads);
   result.sharedBytes = std::max(result.sharedBytes, member.sharedBytes);
@@ -280,31 +196,81 @@ int64_t LaunchEmitter::sharedRoom() const {
   for (const Member &member : members)
     if (member.sharedBytes > 0) {
       both = std::max(
-          both, last + int64_t(llvm::alignTo(uint64_t(member.sharedBytes), Unordered::alignment)));
+          both, last + int64_t(llvm::alignTo(uint64_t(member.sharedBytes), alignmentOfShared)));
       last = member.sharedBytes;
     }
   int64_t most = std::min(target.sharedBytes, target.sharedBytesOfMultiprocessor / 2);
   return std::max(result.sharedBytes, std::min(both, most));
 }
 
-// A barrier stands where a member reads what another has written since threads last met, or needs
-// its shared memory and there is no room beside it.
+// What each of a member's blocks does, found on code of its own.
+std::vector<Trace> LaunchEmitter::traceBlocks(const Member &member, int64_t sharedBegin) const {
+  OwningOpRef<ModuleOp> scratch = ModuleOp::create(loc);
+  OpBuilder builder = OpBuilder::atBlockBegin(scratch->getBody());
+  Emit e(builder, loc, target);
+  e.setPlace({{}, {}, 0, 0, /*isLoop=*/true, {}, sharedBegin});
+  auto type = LLVM::LLVMPointerType::get(b.getContext(), 1);
+  SmallVector<Value> pointers;
+  DenseMap<Value, Tracer::Memory> memories;
+  for (auto [number, argument] :
+       llvm::zip_equal(member.arguments, program::argumentsOf(member.op))) {
+    pointers.push_back(LLVM::UndefOp::create(builder, loc, type));
+    if (written.contains(number))
+      memories[pointers.back()] = {1 + number, uint64_t(argument.bytes)};
+  }
+  if (failed(emitKernel(e, member.op, buffersOf(member.op, pointers))))
+    return {}; // told where the member is emitted
+  Tracer tracer(*scratch->getBody(), e.threads(), memories, uint64_t(sharedBegin),
+                uint64_t(std::max(sharedBegin, e.sharedBytes())));
+  return tracer.trace(member.grid, /*isWhole=*/member.threads == result.threads);
+}
+
+// All threads meet where a member would otherwise read or write what another still writes or reads,
+// or where there is no place for its shared memory at either end of all that there is.
+Order LaunchEmitter::orderOf(const Member &member, const Hazards &before, int64_t room) const {
+  Order order;
+  order.blocks = traceBlocks(member, 0);
+  auto clashes = [&](const Order &order) {
+    return before.clashesOf(order.blocks, member.threads, order.meetsBehind);
+  };
+  Clashes found = clashes(order);
+  if (found.ofBlocks) {
+    order.meetsBehind = true;
+    found = clashes(order);
+  }
+  if (found.inShared && !found.inGlobal) {
+    Order other;
+    other.begin = (room - member.sharedBytes) / alignmentOfShared * alignmentOfShared;
+    other.meetsBehind = order.meetsBehind;
+    other.blocks = traceBlocks(member, other.begin);
+    Clashes left = clashes(other);
+    if (!left.inShared && !left.inGlobal)
+      return other;
+  }
+  order.meetsBefore = found.inShared || found.inGlobal;
+  return order;
+}
+
 LogicalResult LaunchEmitter::emitChain() {
   result.grid = int64_t(*kernel.getParts());
   Emit e(b, loc, target);
   Value part = e.block();
   Value wide = arith::ExtUIOp::create(b, loc, b.getI64Type(), part);
-  Unordered unordered;
+  for (const Member &member : members)
+    for (auto [number, argument] :
+         llvm::zip_equal(member.arguments, program::argumentsOf(member.op)))
+      if (argument.isWritten)
+        written.insert(number);
+  Hazards hazards;
   const int64_t room = sharedRoom();
   bool supported = true;
-  for (auto [op, member] : llvm::zip_equal(kernel.getKernels(), members)) {
-    std::optional<int64_t> begin = unordered.sharedBeginOf(member, room);
-    if (unordered.concernResults(&op, member) || !begin) {
+  for (const Member &member : members) {
+    const Order order = orderOf(member, hazards, room);
+    if (order.meetsBefore) {
       e.barrier();
-      unordered.meet(result.threads);
-      begin = 0;
+      hazards.meet(result.threads);
     }
-    result.sharedBytes = std::max(result.sharedBytes, *begin + member.sharedBytes);
+    result.sharedBytes = std::max(result.sharedBytes, order.begin + member.sharedBytes);
     SmallVector<Value> arguments;
     for (auto [number, stride] : llvm::zip_equal(member.arguments, member.strides)) {
       Value pointer = pointers[number];
@@ -316,19 +282,16 @@ LogicalResult LaunchEmitter::emitChain() {
       }
       arguments.push_back(pointer);
     }
-    // Before the next block uses the same shared memory.
-    bool meetsBehind =
-        member.grid > 1 && member.sharedBytes > 0 && !member.meetsFirst && !member.known.repeats;
     emitWithThreads(member, [&] {
       auto body = [&](Value block) {
         supported &= succeeded(
-            emitMember(member, arguments, {block, part, 0, 0, true, ownThread(), *begin}));
+            emitMember(member, arguments, {block, part, 0, 0, true, ownThread(), order.begin}));
       };
       if (member.grid == 1)
         return body(e.index(0));
       e.loop(e.index(0), e.index(member.grid), 1, [&](Value block) {
         body(block);
-        if (!meetsBehind)
+        if (!order.meetsBehind)
           return;
         Emit inner(b, loc, target);
         Emit::Place place{{}, {}, 0, 0, true};
@@ -337,11 +300,7 @@ LogicalResult LaunchEmitter::emitChain() {
         inner.barrier();
       });
     });
-    if (member.meetsFirst || member.meetsSurely)
-      unordered.meet(member.threads);
-    unordered.add(&op, member, *begin);
-    if (meetsBehind)
-      unordered.meet(member.threads);
+    hazards.add(order.blocks, member.threads, order.meetsBehind);
   }
   return success(supported);
 }

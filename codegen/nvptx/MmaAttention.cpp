@@ -38,7 +38,7 @@ private:
 
   void emitHead(Value batch, Value head);
   void fillKeys(Value slot, Value firstKey);
-  void waitForKeys();
+  void waitForTiles(bool copies);
   SmallVector<Value> queryFragment(int64_t k);
   State begin();
   State update(Value firstKey, Value slot, State state, bool isOnly);
@@ -55,7 +55,6 @@ private:
   ProbabilityDropout dropout;
   float factor; // of scores, which become powers of two
   int64_t warps, columns, keysOfTile, tilesOfKeys;
-  bool async = false;
 
   NarrowTile queryTile, keyTile, valueTile;
   Head query, key, value, selfKey, selfValue, result;
@@ -121,8 +120,6 @@ int64_t MmaAttention::emit() {
   rows[0] = e.addIndex(firstQuery, e.addIndex(warpRow, place.row));
   rows[1] = e.addIndex(rows[0], 8);
   Value rest = e.divIndex(e.block(), blocks);
-  if (isSelf())
-    e.accesses().late = {3, 4};
   // Rows are normalised by the block that has all of their heads.
   if (op.getNormalize()) {
     e.loop(e.index(0), e.index(shape.heads), 1, [&](Value head) {
@@ -130,12 +127,9 @@ int64_t MmaAttention::emit() {
       // Tiles are free again, and the results are there.
       e.barrier();
     });
-    e.accesses().settled = {0, 1};
-    e.accesses().leavesShared = e.accesses().repeats = true;
     normalizeRows(rest);
     return shape.batch * blocks;
   }
-  e.accesses().leavesShared = e.accesses().repeats = tilesOfKeys > 1;
   emitHead(e.divIndex(rest, shape.heads), e.remIndex(rest, shape.heads));
   return shape.batch * shape.heads * blocks;
 }
@@ -143,14 +137,14 @@ int64_t MmaAttention::emit() {
 void MmaAttention::fillKeys(Value slot, Value firstKey) {
   keyTile.fill(e, slot, key, firstKey);
   valueTile.fill(e, slot, value, firstKey);
-  if (async)
-    e.commitCopies();
 }
 
 // All copies have landed, those of the other threads too.
-void MmaAttention::waitForKeys() {
-  if (async)
+void MmaAttention::waitForTiles(bool copies) {
+  if (copies) {
+    e.commitCopies();
     e.waitForCopies(0);
+  }
   e.barrier();
 }
 
@@ -167,14 +161,12 @@ void MmaAttention::emitHead(Value batch, Value head) {
     selfValue = headOf(arguments.operands[4], shape.queries);
   }
   pair = e.addIndex(e.mulIndex(batch, shape.heads), head);
-  async = false;
-  for (const Head &of : {query, key, value})
-    async |= NarrowTile::isAsync(e, of);
+  bool copiesKeys = NarrowTile::isAsync(e, key) || NarrowTile::isAsync(e, value);
 
   Value zero = e.index(0);
   queryTile.fill(e, zero, query, firstQuery);
   fillKeys(zero, zero);
-  waitForKeys();
+  waitForTiles(copiesKeys || NarrowTile::isAsync(e, query));
   constexpr int64_t mostInRegisters = 128;
   queryFragments.clear();
   if (columns <= mostInRegisters)
@@ -191,7 +183,7 @@ void MmaAttention::emitHead(Value batch, Value head) {
         Value next = e.addIndex(firstKey, keysOfTile);
         e.ifThen(e.less(next, end), [&] { fillKeys(e.sub(e.index(1), slot), next); });
         State now = update(firstKey, slot, State::from(carried), /*isOnly=*/false);
-        waitForKeys();
+        waitForTiles(copiesKeys);
         return now.list();
       });
   finish(State::from(last));

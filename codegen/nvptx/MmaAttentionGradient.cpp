@@ -75,8 +75,6 @@ int64_t MmaGradient::emit() {
   Value which = e.remIndex(e.block(), blocksOfHead);
   Value batch = e.divIndex(pair, shape.heads), head = e.remIndex(pair, shape.heads);
   takeHeads(e, shape, op, arguments, batch, head);
-  for (const Head &of : {gradient, query, key, value})
-    async |= NarrowTile::isAsync(e, of);
 
   auto forKeys = [&](Value block) {
     Value first = e.mulIndex(block, plan.own());
@@ -98,9 +96,11 @@ int64_t MmaGradient::emit() {
   return shape.batch * shape.heads * blocksOfHead;
 }
 
-void MmaGradient::waitForTiles() {
-  if (async)
+void MmaGradient::waitForTiles(bool copies) {
+  if (copies) {
+    e.commitCopies();
     e.waitForCopies(0);
+  }
   e.barrier();
 }
 
@@ -108,8 +108,6 @@ void MmaGradient::waitForTiles() {
 void MmaGradient::fillOther(Value slot, Value first, bool ofKeys) {
   otherTiles[0].fill(e, slot, ofKeys ? query : key, first);
   otherTiles[1].fill(e, slot, ofKeys ? gradient : value, first);
-  if (async)
-    e.commitCopies();
   if (ofKeys)
     findStatistics(first, plan.other, e.mulIndex(slot, plan.other), /*withSelf=*/plan.inOne);
 }
@@ -129,13 +127,17 @@ void MmaGradient::emitRows(Value first, bool ofKeys, int64_t beginColumn) {
     return tiles == 1 ? e.index(0) : e.remIndex(e.divIndex(of, plan.other), 2);
   };
 
+  auto copies = [&](const Head &one, const Head &other) {
+    return NarrowTile::isAsync(e, one) || NarrowTile::isAsync(e, other);
+  };
+  bool copiesOfQueries = copies(query, gradient), copiesOfKeys = copies(key, value);
   Value zero = e.index(0);
   ownTiles[0].fill(e, zero, ofKeys ? key : query, first);
   ownTiles[1].fill(e, zero, ofKeys ? value : gradient, first);
   fillOther(slotOf(begin), begin, ofKeys);
   if (!ofKeys)
     findStatistics(first, plan.own(), zero, /*withSelf=*/true);
-  waitForTiles();
+  waitForTiles(copiesOfQueries || copiesOfKeys);
   for (int64_t side = 0; side < 2; ++side) {
     ownFragments[side].clear();
     if (plan.inRegisters)
@@ -164,7 +166,7 @@ void MmaGradient::emitRows(Value first, bool ofKeys, int64_t beginColumn) {
     Value slot = slotOf(at), next = e.addIndex(at, plan.other);
     e.ifThen(e.less(next, end), [&] { fillOther(e.sub(e.index(1), slot), next, ofKeys); });
     meet(rows, at, slot);
-    waitForTiles();
+    waitForTiles(ofKeys ? copiesOfQueries : copiesOfKeys);
     return rows.sums;
   });
   finish(rows, kept);

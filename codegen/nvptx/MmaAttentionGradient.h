@@ -56,7 +56,7 @@ private:
 
   void emitRows(mlir::Value first, bool ofKeys, int64_t beginColumn);
   void fillOther(mlir::Value slot, mlir::Value first, bool ofKeys);
-  void waitForTiles();
+  void waitForTiles(bool copies);
   void findSquares(const Rows &rows, mlir::Value firstOther, mlir::Value slot, int64_t at,
                    llvm::SmallVector<mlir::Value> &weights, llvm::SmallVector<mlir::Value> &slopes);
   void meet(Rows &rows, mlir::Value firstOther, mlir::Value slot);
@@ -80,7 +80,6 @@ private:
   GradientPlan plan;
   ProbabilityDropout dropout;
   float scale;
-  bool async = false;
 
   mlir::Value pair, warpRow, row, column;
   /// In shared memory: X₀ and X₁; Y₀ and Y₁, two tiles of each where there are several; where one

@@ -43,7 +43,6 @@ FailureOr<int64_t> emitLayerNorm(Emit &e, kernel::LayerNormOp op,
   const Buffer &shift = arguments.operands[2], &result = arguments.results[0];
   int64_t width = input.width();
   RowGroups groups(e, input.rows(), /*whole=*/false);
-  groups.ownColumns(width, {0});
   groups.forRow([&](Value row) {
     Moments moments = emitMoments(e, input, row, op.getEpsilon().convertToDouble());
     e.strided(e.lane(), width, Emit::warp, [&](Value column) {
@@ -162,7 +161,6 @@ FailureOr<int64_t> emitNormalize(Emit &e, kernel::NormalizeOp op,
   const Buffer &input = arguments.operands[0], &result = arguments.results[0];
   BiasedRows u{input, op.getBias() ? &arguments.operands[1] : nullptr};
   RowGroups groups(e, input.rows(), /*whole=*/false);
-  groups.ownColumns(input.width(), {0});
   groups.forRow([&](Value row) { emitUnitRow(e, u, row, result); });
   return groups.grid();
 }
@@ -174,7 +172,6 @@ FailureOr<int64_t> emitNormalizeGradient(Emit &e, kernel::NormalizeGradientOp op
   BiasedRows u{input, op.getBias() ? &arguments.operands[2] : nullptr};
   int64_t width = input.width();
   RowGroups groups(e, input.rows(), /*whole=*/false);
-  groups.ownColumns(width, {0, 1});
   groups.forRow([&](Value row) {
     Value length = emitLength(e, u, row);
     Value along = emitRowSums(e, width, 1, [&](Value column, ValueRange sums) {

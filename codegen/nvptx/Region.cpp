@@ -39,14 +39,6 @@ static FailureOr<Value> emitMath(Emit &e, Operation &op, ValueRange operands) {
       });
 }
 
-SmallVector<unsigned> ScalarRegion::ownOperands(unsigned first) const {
-  SmallVector<unsigned> numbers;
-  for (auto [i, extra] : llvm::enumerate(extras))
-    if (OperandIndexing(indexing[i]) == OperandIndexing::Trailing && extra.entries() == entries)
-      numbers.push_back(first + unsigned(i));
-  return numbers;
-}
-
 FailureOr<SmallVector<Value>> ScalarRegion::emit(Emit &e, ValueRange own, Value linear) {
   Block &block = region.front();
   IRMapping values;

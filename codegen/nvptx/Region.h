@@ -19,9 +19,6 @@ public:
   /// values. Fails with a diagnostic at an op that has no form here.
   mlir::FailureOr<llvm::SmallVector<mlir::Value>> emit(Emit &e, mlir::ValueRange own,
                                                        mlir::Value linear);
-  /// The operands of the kernel, `first` the number of the first extra, whose entry of an entry's
-  /// number is all that is read for it.
-  llvm::SmallVector<unsigned> ownOperands(unsigned first) const;
 
 private:
   mlir::Region &region;

@@ -66,7 +66,8 @@ order)
   mutants sm_80 --kinds=order --only=chain --every --quiet --seeds=2
   # Where a kernel has few rows, columns or heads, threads may keep to what they wrote themselves.
   batch=2
-  programs sm_80 $(of_cases base head-one tiny placements-post-norm compressive-transformer-most-used-short)
+  programs sm_80 "$models/distances.toml" $(of_cases base head-one tiny placements-post-norm \
+    compressive-transformer-most-used-short transformer-xl-empty)
   mutants sm_80 --kinds=order --only=chain --every --quiet --seeds=2
   # Without asynchronous copies, they load the factors that they wrote too.
   precisions=f32
