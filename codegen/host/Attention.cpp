@@ -7,6 +7,7 @@
 #include "codegen/host/RelativeScores.h"
 #include "codegen/host/RowNorms.h"
 #include "codegen/host/ShiftedValues.h"
+#include "dialect/kernel/Shapes.h"
 
 #include <limits>
 #include <numbers>
@@ -94,7 +95,7 @@ int64_t AttentionEmitter::emit(Value workgroup) {
     relative.emplace(e, shape, panels, blocks, /*gradient=*/false);
   // Rows of memories, which may be alike, come with distances.
   shifted.emplace(e, shape, blocks,
-                  /*wanted=*/op.getRelativeKey() && !op.getSelfKey() && !dropout);
+                  /*wanted=*/kernel::shiftsValues(op));
 
   // Rows are normalised by the workgroup that has all of their heads.
   if (op.getNormalize()) {

@@ -5,6 +5,7 @@
 #include "codegen/host/Math.h"
 #include "codegen/host/RelativeScores.h"
 #include "codegen/host/ShiftedValues.h"
+#include "dialect/kernel/Shapes.h"
 
 #include <numbers>
 
@@ -119,7 +120,7 @@ int64_t GradientEmitter::emit(Value workgroup) {
   if (op.getRelativeKey())
     relative.emplace(e, shape, panels, blocks, /*gradient=*/true);
   shifted.emplace(e, shape, blocks,
-                  /*wanted=*/op.getRelativeKey() && !op.getSelfKey() && !dropout);
+                  /*wanted=*/kernel::shiftsValues(op));
   shifted->begin(value);
 
   clear(keyGradient);

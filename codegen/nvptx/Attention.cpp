@@ -132,7 +132,7 @@ void AttentionEmitter::emitBlock(Value batch, Value head) {
     selfValue = headOf(*selfValues, shape.queries);
   }
   if (isRelative()) {
-    value.isShifted = !selfKeys && !dropout;
+    value.isShifted = kernel::shiftsValues(op);
     relativeQuery = headOf(*relativeQueries, shape.queries);
     relativeKey = Head(e, shape, *relativeKeys, shape.keys, e.index(0), head);
   }

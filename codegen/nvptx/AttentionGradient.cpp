@@ -114,7 +114,7 @@ int64_t GradientEmitter::emit() {
   Value batch = e.divIndex(pair, shape.heads), head = e.remIndex(pair, shape.heads);
 
   takeHeads(e, shape, op, arguments, batch, head);
-  value.isShifted = isRelative() && !op.getSelfKey() && !dropout;
+  value.isShifted = kernel::shiftsValues(op);
 
   if (both)
     emitBoth();

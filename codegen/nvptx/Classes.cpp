@@ -19,25 +19,27 @@ FailureOr<int64_t> emitCrossEntropy(Emit &e, kernel::CrossEntropyOp op,
   int64_t width = logits.width();
   RowGroups groups(e, logits.rows(), width > longRow);
   groups.forRow([&](Value row) {
-    auto logit = [&](Value column) { return e.load(logits, e.at(row, width, column)); };
-    auto columns = [&](float init, llvm::function_ref<Value(Value, Value)> body) {
-      return e.strided(groups.member(), width, groups.size(), e.real(init),
-                       [&](Value column, ValueRange carried) {
-                         return Emit::Carried{body(column, carried[0])};
-                       })[0];
+    auto columns = [&](ValueRange init, llvm::function_ref<Emit::Carried(Value, ValueRange)> body) {
+      return e.strided(groups.member(), width, groups.size(), init, body);
     };
-    Value largest = groups.max(
-        columns(lowest, [&](Value column, Value most) { return e.max(logit(column), most); }));
-    Value sum = groups.sum(columns(0, [&](Value column, Value sum) {
-      return e.add(sum, emitExp(e, e.sub(logit(column), largest)));
-    }));
-    e.ifThen(e.less(groups.member(), 1), [&] {
-      Value lse = e.add(largest, emitLog(e, sum));
-      e.store(lse, arguments.results[1], row);
-      Value wanted = e.load(targets, row);
-      Value counted = e.compareInt(arith::CmpIPredicate::sge, wanted, e.integer(0));
-      Value place = e.select(counted, wanted, e.integer(0));
-      Value loss = e.sub(lse, logit(place));
+    auto logit = [&](Value column) { return e.load(logits, e.at(row, width, column)); };
+    Value wanted = e.load(targets, row);
+    Value largest = groups.max(columns(e.real(lowest), [&](Value column, ValueRange most) {
+      return Emit::Carried{e.max(logit(column), most[0])};
+    })[0]);
+    // The target's logit is its thread's: no other column is read.
+    Emit::Carried found = columns({e.real(0), e.real(0)}, [&](Value column, ValueRange carried) {
+      Value x = logit(column);
+      Value isWanted = e.compareInt(arith::CmpIPredicate::eq, column, wanted);
+      return Emit::Carried{e.add(carried[0], emitExp(e, e.sub(x, largest))),
+                           e.select(isWanted, x, carried[1])};
+    });
+    Value lse = e.add(largest, emitLog(e, groups.sum(found[0])));
+    e.ifThen(e.less(groups.member(), 1), [&] { e.store(lse, arguments.results[1], row); });
+    Value counted = e.compareInt(arith::CmpIPredicate::sge, wanted, e.integer(0));
+    Value owner = e.select(counted, e.remIndex(wanted, groups.size()), e.index(0));
+    e.ifThen(e.compareInt(arith::CmpIPredicate::eq, groups.member(), owner), [&] {
+      Value loss = e.sub(lse, found[1]);
       e.store(e.select(counted, loss, e.real(0)), arguments.results[0], row);
     });
   });

@@ -100,13 +100,13 @@ FailureOr<int64_t> emitConcat(Emit &e, kernel::ConcatOp op, const KernelArgument
   int64_t first = entriesFrom(lhs, axis), second = entriesFrom(rhs, axis);
   return forEachEntry(e, result.entries(), [&](Value linear) {
     Value row = e.divIndex(linear, first + second), column = e.remIndex(linear, first + second);
-    auto entry = [&](const Buffer &from, int64_t width, Value column) {
-      return width == 0 ? e.real(0) : e.load(from, e.at(row, width, column));
-    };
+    Value isFirst = e.less(column, first);
+    Value ofFirst = e.at(row, first, column),
+          ofSecond = e.at(row, second, e.sub(column, e.index(first)));
+    Type type = result.isNarrow() ? Type(e.b.getF32Type()) : result.element;
     Value x = e.choose(
-        e.less(column, first), e.b.getF32Type(),
-        [&] { return Emit::Carried{entry(lhs, first, column)}; },
-        [&] { return Emit::Carried{entry(rhs, second, e.sub(column, e.index(first)))}; })[0];
+        isFirst, type, [&] { return Emit::Carried{e.load(lhs, ofFirst)}; },
+        [&] { return Emit::Carried{e.load(rhs, ofSecond)}; })[0];
     e.store(x, result, linear);
   });
 }

@@ -47,6 +47,14 @@ struct RegionShape {
 mlir::LogicalResult verifyRegion(mlir::Operation *op, mlir::Region &region,
                                  const RegionShape &expected);
 
+/// Whether kernel.attention and its gradient take values less those of the first key: memories that
+/// have seen little are alike where scores depend on distances, and differences of what is weighted
+/// by equal probabilities would be rounding alone. Probabilities that dropout changes do not sum to
+/// one, and those of a self column leave the first key out.
+template <typename Attention> bool shiftsValues(Attention op) {
+  return op.getRelativeKey() && !op.getSelfKey() && !op.getDropoutKey();
+}
+
 /// Floating-point operations of one run of a region.
 int64_t regionFlops(mlir::Region &region);
 
