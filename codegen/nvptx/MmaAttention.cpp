@@ -37,7 +37,7 @@ private:
   };
 
   void emitHead(Value batch, Value head);
-  void fillKeys(Value slot, Value firstKey);
+  void fillKeys(Value slot, Value firstKey, bool copies);
   void waitForTiles(bool copies);
   SmallVector<Value> queryFragment(int64_t k);
   State begin();
@@ -134,17 +134,17 @@ int64_t MmaAttention::emit() {
   return shape.batch * shape.heads * blocks;
 }
 
-void MmaAttention::fillKeys(Value slot, Value firstKey) {
+void MmaAttention::fillKeys(Value slot, Value firstKey, bool copies) {
   keyTile.fill(e, slot, key, firstKey);
   valueTile.fill(e, slot, value, firstKey);
+  if (copies)
+    e.commitCopies();
 }
 
 // All copies have landed, those of the other threads too.
 void MmaAttention::waitForTiles(bool copies) {
-  if (copies) {
-    e.commitCopies();
+  if (copies)
     e.waitForCopies(0);
-  }
   e.barrier();
 }
 
@@ -165,8 +165,9 @@ void MmaAttention::emitHead(Value batch, Value head) {
 
   Value zero = e.index(0);
   queryTile.fill(e, zero, query, firstQuery);
-  fillKeys(zero, zero);
-  waitForTiles(copiesKeys || NarrowTile::isAsync(e, query));
+  bool copies = copiesKeys || NarrowTile::isAsync(e, query);
+  fillKeys(zero, zero, copies);
+  waitForTiles(copies);
   constexpr int64_t mostInRegisters = 128;
   queryFragments.clear();
   if (columns <= mostInRegisters)
@@ -181,7 +182,7 @@ void MmaAttention::emitHead(Value batch, Value head) {
       e.loop(zero, end, keysOfTile, state.list(), [&](Value firstKey, ValueRange carried) {
         Value slot = e.remIndex(e.divIndex(firstKey, keysOfTile), 2);
         Value next = e.addIndex(firstKey, keysOfTile);
-        e.ifThen(e.less(next, end), [&] { fillKeys(e.sub(e.index(1), slot), next); });
+        e.ifThen(e.less(next, end), [&] { fillKeys(e.sub(e.index(1), slot), next, copiesKeys); });
         State now = update(firstKey, slot, State::from(carried), /*isOnly=*/false);
         waitForTiles(copiesKeys);
         return now.list();

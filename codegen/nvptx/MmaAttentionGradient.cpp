@@ -97,17 +97,17 @@ int64_t MmaGradient::emit() {
 }
 
 void MmaGradient::waitForTiles(bool copies) {
-  if (copies) {
-    e.commitCopies();
+  if (copies)
     e.waitForCopies(0);
-  }
   e.barrier();
 }
 
 // The other side's rows from `first` on, and what is known of queries where these are the rows.
-void MmaGradient::fillOther(Value slot, Value first, bool ofKeys) {
+void MmaGradient::fillOther(Value slot, Value first, bool ofKeys, bool copies) {
   otherTiles[0].fill(e, slot, ofKeys ? query : key, first);
   otherTiles[1].fill(e, slot, ofKeys ? gradient : value, first);
+  if (copies)
+    e.commitCopies();
   if (ofKeys)
     findStatistics(first, plan.other, e.mulIndex(slot, plan.other), /*withSelf=*/plan.inOne);
 }
@@ -127,17 +127,19 @@ void MmaGradient::emitRows(Value first, bool ofKeys, int64_t beginColumn) {
     return tiles == 1 ? e.index(0) : e.remIndex(e.divIndex(of, plan.other), 2);
   };
 
-  auto copies = [&](const Head &one, const Head &other) {
+  auto areCopied = [&](const Head &one, const Head &other) {
     return NarrowTile::isAsync(e, one) || NarrowTile::isAsync(e, other);
   };
-  bool copiesOfQueries = copies(query, gradient), copiesOfKeys = copies(key, value);
+  bool copiesOfQueries = areCopied(query, gradient), copiesOfKeys = areCopied(key, value);
+  bool copiesAny = copiesOfQueries || copiesOfKeys;
+  bool copiesOther = ofKeys ? copiesOfQueries : copiesOfKeys;
   Value zero = e.index(0);
   ownTiles[0].fill(e, zero, ofKeys ? key : query, first);
   ownTiles[1].fill(e, zero, ofKeys ? value : gradient, first);
-  fillOther(slotOf(begin), begin, ofKeys);
+  fillOther(slotOf(begin), begin, ofKeys, copiesAny);
   if (!ofKeys)
     findStatistics(first, plan.own(), zero, /*withSelf=*/true);
-  waitForTiles(copiesOfQueries || copiesOfKeys);
+  waitForTiles(copiesAny);
   for (int64_t side = 0; side < 2; ++side) {
     ownFragments[side].clear();
     if (plan.inRegisters)
@@ -164,9 +166,10 @@ void MmaGradient::emitRows(Value first, bool ofKeys, int64_t beginColumn) {
   rows.sums = e.loop(begin, end, plan.other, rows.sums, [&](Value at, ValueRange carried) {
     rows.sums = Emit::Carried(carried);
     Value slot = slotOf(at), next = e.addIndex(at, plan.other);
-    e.ifThen(e.less(next, end), [&] { fillOther(e.sub(e.index(1), slot), next, ofKeys); });
+    e.ifThen(e.less(next, end),
+             [&] { fillOther(e.sub(e.index(1), slot), next, ofKeys, copiesOther); });
     meet(rows, at, slot);
-    waitForTiles(ofKeys ? copiesOfQueries : copiesOfKeys);
+    waitForTiles(copiesOther);
     return rows.sums;
   });
   finish(rows, kept);

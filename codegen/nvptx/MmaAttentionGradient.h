@@ -55,7 +55,7 @@ private:
   };
 
   void emitRows(mlir::Value first, bool ofKeys, int64_t beginColumn);
-  void fillOther(mlir::Value slot, mlir::Value first, bool ofKeys);
+  void fillOther(mlir::Value slot, mlir::Value first, bool ofKeys, bool copies);
   void waitForTiles(bool copies);
   void findSquares(const Rows &rows, mlir::Value firstOther, mlir::Value slot, int64_t at,
                    llvm::SmallVector<mlir::Value> &weights, llvm::SmallVector<mlir::Value> &slopes);
